@@ -1,0 +1,98 @@
+"""Guestpass as it is installed: the embedded default, one worker, nothing switched off."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.processes import Server, environment, free_port, serving
+from harness.requests import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAME = "guestpass"
+COMMAND_SECONDS_MAX = 60
+
+
+@dataclass(frozen=True)
+class GuestpassService:
+    server: Server
+    directory: Path
+    secret: str
+
+    def mint(self, user: str) -> Request:
+        body = json.dumps({"externalUserId": user}, separators=(",", ":"))
+        headers = {"Authorization": f"Bearer {self.secret}", "Content-Type": "application/json"}
+        return Request("POST", "/v1/session-tokens", headers, body)
+
+    def token_of(self, answer: dict[str, Any]) -> str:
+        token: str = answer["sessionToken"]
+        return token
+
+    def session(self, token: str) -> Request:
+        return Request("GET", "/v1/session", {"Authorization": f"Bearer {token}"})
+
+    def kept(self) -> int | None:
+        return sum(_count_sessions(path) for path in self.directory.glob("*.db"))
+
+
+class Guestpass:
+    def __init__(self) -> None:
+        self.name = NAME
+        self.does = {
+            "mint": "POST /v1/session-tokens: ES256 token; session, customer and audit durable before the answer",
+            "session": "GET /v1/session: signature, claims, time, revocation",
+        }
+
+    def versions(self) -> dict[str, str]:
+        return {"guestpass": metadata.version("guestpass")}
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(Path(sys.executable).parent / "guestpass"), *arguments]
+
+    def prepare(self, directory: Path) -> str:
+        """Initialize ``directory`` and return the secret of a new key."""
+        data_dir = ("--data-dir", str(directory))
+        self._run("init", *data_dir)
+        made = self._run("keys", "create", "--env", "test", "--name", "bench", *data_dir, "--json")
+        secret: str = json.loads(made)["secret"]
+        return secret
+
+    def start(self, directory: Path, core: str | None, *more: str) -> contextlib.AbstractContextManager[Server]:
+        port = free_port()
+        command = self.command("serve", "--port", str(port), "--data-dir", str(directory), *more)
+        return serving(command, port=port, log=directory.parent / "guestpass.log", core=core, env=environment())
+
+    @contextlib.contextmanager
+    def running(self, directory: Path, core: str | None) -> Iterator[GuestpassService]:
+        secret = self.prepare(directory)
+        with self.start(directory, core) as server:
+            server.wait_for_answer()
+            yield GuestpassService(server, directory, secret)
+
+    def _run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            self.command(*arguments),
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS_MAX,
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(f"guestpass {arguments[0]} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+
+def _count_sessions(path: Path) -> int:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        count: int = connection.execute("SELECT count(*) FROM sessions").fetchone()[0]
+        return count
