@@ -1,0 +1,32 @@
+"""The SDK half that calls the service: ``Guestpass``, ``AsyncGuestpass``, and what they answer.
+
+Importing this loads no HTTP library; making the first client does.
+"""
+
+from guestpass.client._async import AsyncGuestpass
+from guestpass.client._requests import SessionTokenOptions
+from guestpass.client._sync import Guestpass
+from guestpass.client.results import (
+    Check,
+    CustomerBlock,
+    Revocation,
+    RevokedSessionToken,
+    SessionDetails,
+    SessionToken,
+    UserRevocation,
+    Verification,
+)
+
+__all__ = [
+    "AsyncGuestpass",
+    "Check",
+    "CustomerBlock",
+    "Guestpass",
+    "Revocation",
+    "RevokedSessionToken",
+    "SessionDetails",
+    "SessionToken",
+    "SessionTokenOptions",
+    "UserRevocation",
+    "Verification",
+]

@@ -1,0 +1,195 @@
+"""``AsyncGuestpass``: the same names and plans as ``Guestpass``, awaited."""
+# ruff: noqa: A002  the service's own field names, `id` and `all`, are the names a user will guess
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self, Unpack
+
+from guestpass.client import _requests as requests
+from guestpass.client._reminder import UnboundCustomersReminder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from datetime import datetime
+
+    import httpx2
+
+    from guestpass.client import results
+    from guestpass.client._callers import AsyncCaller
+    from guestpass.client._exchange import Seams
+
+
+class AsyncGuestpass:
+    """:class:`Guestpass` with every call awaited, on asyncio or trio: same arguments, results and errors.
+
+    ``http_client`` is an ``httpx2.AsyncClient``. Close it with ``await gp.close()`` or ``async with``.
+    """
+
+    def __init__(
+        self,
+        secret_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout_seconds: float = 10.0,
+        connect_timeout_seconds: float = 2.0,
+        max_retries: int = 2,
+        http_client: httpx2.AsyncClient | None = None,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+        seams: Seams | None = None,
+    ) -> None:
+        from guestpass.client import _callers as callers  # noqa: PLC0415  it loads httpx2
+
+        exchange = callers.open_exchange(secret_key, base_url, max_retries=max_retries, seams=seams)
+        patience = callers.checked_patience(timeout_seconds, connect_timeout_seconds)
+        self._caller = callers.AsyncCaller(exchange, patience, http_client, sleep)
+        self.session_tokens = AsyncSessionTokens(self._caller)
+        self.sessions = AsyncSessions(self._caller)
+        self.tokens = AsyncTokens(self._caller)
+        self.customers = AsyncCustomers(self._caller)
+        self.users = AsyncUsers(self._caller)
+
+    @property
+    def environment(self) -> str:
+        """``test`` or ``live``."""
+        return self._caller.exchange.connection.environment
+
+    async def create_session_token(
+        self,
+        *,
+        external_user_id: str,
+        **options: Unpack[requests.SessionTokenOptions],
+    ) -> results.SessionToken:
+        """Open a session for one user and return its token; short for ``session_tokens.create``."""
+        return await self.session_tokens.create(external_user_id=external_user_id, **options)
+
+    async def revoke_session_token(self, id: str) -> results.RevokedSessionToken:
+        """End the session ``sess_…``; short for ``session_tokens.revoke``."""
+        return await self.session_tokens.revoke(id)
+
+    async def close(self) -> None:
+        """Close the connections this client opened."""
+        await self._caller.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"AsyncGuestpass(base_url={self._caller.exchange.connection.base_url!r}, environment={self.environment!r})"
+        )
+
+
+class AsyncSessionTokens:
+    """Opening and ending sessions with one token each."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+        self._reminder = UnboundCustomersReminder()
+
+    async def create(
+        self,
+        *,
+        external_user_id: str,
+        **options: Unpack[requests.SessionTokenOptions],
+    ) -> results.SessionToken:
+        """As :meth:`SessionTokens.create`."""
+        token = await self._caller.call(requests.create_session_token(external_user_id, **options))
+        self._reminder.look_at(token, email=options.get("email"))
+        return token
+
+    async def revoke(self, id: str) -> results.RevokedSessionToken:
+        """End the session ``sess_…`` now; the same answer when repeated. Raises: NotFound."""
+        return await self._caller.call(requests.revoke_session_token(id))
+
+
+class AsyncSessions:
+    """Every session of the key's project and environment."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(
+        self,
+        *,
+        external_user_id: str | None = None,
+        external_organization_id: str | None = None,
+        status: requests.SessionStatus | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[results.SessionDetails]:
+        """As :meth:`Sessions.list`, for ``async for``."""
+        return self._caller.pages(
+            requests.list_sessions(
+                external_user_id=external_user_id,
+                external_organization_id=external_organization_id,
+                status=status,
+                limit=limit,
+            ),
+        )
+
+    async def get(self, id: str) -> results.SessionDetails:
+        """Return the session ``sess_…``. Raises: NotFound."""
+        return await self._caller.call(requests.get_session(id))
+
+    async def revoke(
+        self,
+        id: str | None = None,
+        *,
+        external_user_id: str | None = None,
+        external_organization_id: str | None = None,
+        api_key_id: str | None = None,
+        all: bool = False,
+        issued_before: datetime | None = None,
+        reissue: bool = False,
+    ) -> results.Revocation:
+        """As :meth:`Sessions.revoke`."""
+        return await self._caller.call(
+            requests.revoke_sessions(
+                id=id,
+                external_user_id=external_user_id,
+                external_organization_id=external_organization_id,
+                api_key_id=api_key_id,
+                all=all,
+                issued_before=issued_before,
+                reissue=reissue,
+            ),
+        )
+
+
+class AsyncTokens:
+    """Asking the service about a token."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def verify(self, token: str, operation: str | None = None) -> results.Verification:
+        """As :meth:`Tokens.verify`."""
+        return await self._caller.call(requests.verify_token(token, operation))
+
+
+class AsyncCustomers:
+    """Your end users, by the service's own id ``cust_…``."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def block(self, id: str) -> results.CustomerBlock:
+        """End the customer's sessions and refuse new ones until :meth:`unblock`. Raises: NotFound."""
+        return await self._caller.call(requests.block_customer(id))
+
+    async def unblock(self, id: str) -> results.CustomerBlock:
+        """Let sessions be opened again; ended ones stay ended. Raises: NotFound."""
+        return await self._caller.call(requests.unblock_customer(id))
+
+
+class AsyncUsers:
+    """Your end users, by your own id."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def revoke(self, external_user_id: str, *, block: bool = False) -> results.UserRevocation:
+        """End every session of a user, also of one never seen; with ``block``, refuse new ones too."""
+        return await self._caller.call(requests.revoke_user(external_user_id, block=block))

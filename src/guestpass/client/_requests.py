@@ -1,0 +1,122 @@
+"""Every call of the SDK as a plan. Both clients are built on these; nothing here does IO."""
+# ruff: noqa: A002  the service's own field names, `id` and `all`, are the names a user will guess
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+
+from guestpass.client import results
+from guestpass.client._plan import Plan, json_body, path_id, query_of
+from guestpass.errors import Detail, ValidationFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+SessionStatus = Literal["scheduled", "active", "expired", "revoked", "suspended"]
+
+
+class SessionTokenOptions(TypedDict, total=False):
+    """What a new session token may be given besides its user. None is the same as not given.
+
+    Keys:
+        email: Binds an imported customer on first use, when it is verified.
+        email_verified: That you checked that the user owns ``email``.
+        external_organization_id: 1 to 255 characters.
+        expires_in: Whole seconds from issue, 60 to 86 400; 3 600 when not given.
+        not_before: When its life begins; aware, at most 60 s past, before its end.
+        allowed_operations: Names; not given: all that your key may, empty: none. At most 64, and 1 024 bytes together.
+        metadata: At most 16 KiB of JSON; shown to you, never inside the token.
+        format: ``jwt`` (default), or ``opaque`` for a token that only the service can read.
+        max_uses: How often it may be used, 1 or more.
+    """
+
+    email: str | None
+    email_verified: bool | None
+    external_organization_id: str | None
+    expires_in: int | None
+    not_before: datetime | None
+    allowed_operations: Iterable[str] | None
+    metadata: Mapping[str, Any] | None
+    format: Literal["jwt", "opaque"] | None
+    max_uses: int | None
+
+
+def create_session_token(external_user_id: str, **options: Unpack[SessionTokenOptions]) -> Plan[results.SessionToken]:
+    unknown = sorted(options.keys() - SessionTokenOptions.__annotations__.keys())
+    if unknown:
+        known = ", ".join(SessionTokenOptions.__annotations__)
+        raise TypeError(f"session_tokens.create() has no argument {unknown[0]!r}; it takes external_user_id, {known}")
+    body = json_body({"external_user_id": external_user_id, **options})
+    return Plan("POST", "/v1/session-tokens", results.SessionToken, body, changes=True)
+
+
+def revoke_session_token(id: str) -> Plan[results.RevokedSessionToken]:
+    return Plan("DELETE", f"/v1/session-tokens/{path_id(id, like='sess_')}", results.RevokedSessionToken)
+
+
+def list_sessions(
+    *,
+    external_user_id: str | None,
+    external_organization_id: str | None,
+    status: SessionStatus | None,
+    limit: int | None,
+) -> Plan[results.Page[results.SessionDetails]]:
+    filters = query_of(
+        {
+            "external_user_id": external_user_id,
+            "external_organization_id": external_organization_id,
+            "status": status,
+            "limit": limit,
+        },
+    )
+    return Plan("GET", "/v1/sessions", results.Page[results.SessionDetails], query=filters)
+
+
+def get_session(id: str) -> Plan[results.SessionDetails]:
+    return Plan("GET", f"/v1/sessions/{path_id(id, like='sess_')}", results.SessionDetails)
+
+
+def revoke_sessions(
+    *,
+    id: str | None,
+    external_user_id: str | None,
+    external_organization_id: str | None,
+    api_key_id: str | None,
+    all: bool,
+    issued_before: datetime | None,
+    reissue: bool,
+) -> Plan[results.Revocation]:
+    selectors = {
+        "id": id,
+        "external_user_id": external_user_id,
+        "external_organization_id": external_organization_id,
+        "api_key_id": api_key_id,
+        "all": True if all is True else None,
+    }
+    given = {name: value for name, value in selectors.items() if value is not None}
+    # A variable that happens to be None must never widen what is revoked.
+    if len(given) != 1:
+        rule = f"give exactly one of {', '.join(selectors)}"
+        raise ValidationFailed(f"sessions.revoke() cannot tell what to end: {rule}.", details=(Detail("", rule),))
+    body = json_body({**given, "issued_before": issued_before, "reissue": reissue or None})
+    return Plan("POST", "/v1/sessions/revoke", results.Revocation, body, changes=True)
+
+
+def verify_token(token: str, operation: str | None) -> Plan[results.Verification]:
+    return Plan("POST", "/v1/tokens/verify", results.Verification, json_body({"token": token, "operation": operation}))
+
+
+def block_customer(id: str) -> Plan[results.CustomerBlock]:
+    path = f"/v1/customers/{path_id(id, like='cust_')}/block"
+    return Plan("POST", path, results.CustomerBlock, changes=True)
+
+
+def unblock_customer(id: str) -> Plan[results.CustomerBlock]:
+    path = f"/v1/customers/{path_id(id, like='cust_')}/unblock"
+    return Plan("POST", path, results.CustomerBlock, changes=True)
+
+
+def revoke_user(external_user_id: str, *, block: bool) -> Plan[results.UserRevocation]:
+    body = json_body({"external_user_id": external_user_id, "block": block or None})
+    return Plan("POST", "/v1/users/revoke", results.UserRevocation, body, changes=True)
