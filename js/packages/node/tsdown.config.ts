@@ -6,5 +6,6 @@ export default defineConfig({
   platform: 'node',
   target: 'node20',
   dts: { oxc: true },
-  outExtensions: ({ format }) => (format === 'cjs' ? { js: '.cjs', dts: '.d.cts' } : { js: '.js', dts: '.d.ts' }),
+  outExtensions: ({ format }) =>
+    format === 'cjs' ? { js: '.cjs', dts: '.d.cts' } : { js: '.js', dts: '.d.ts' },
 })

@@ -1,0 +1,155 @@
+/** What the service takes and answers. Times of answers are `Date`s; fields of newer servers are kept. */
+
+export type Environment = 'test' | 'live'
+/** Later servers may add words. */
+export type SessionStatus = 'scheduled' | 'active' | 'expired' | 'revoked' | 'suspended' | (string & {})
+
+/** What a new session token may be given. `undefined` is the same as not given. */
+export interface CreateSessionTokenParams {
+  /** Your own id of the user: 1 to 255 characters. */
+  externalUserId: string
+  /** Binds an imported customer on first use, when it is verified. */
+  email?: string | undefined
+  /** That you checked that the user owns `email`. */
+  emailVerified?: boolean | undefined
+  /** 1 to 255 characters. */
+  externalOrganizationId?: string | undefined
+  /** Whole seconds from issue: 60 to 86 400; 3 600 when not given. */
+  expiresIn?: number | undefined
+  /** When its life begins: at most 60 s past, and before its end. Text is RFC 3339. */
+  notBefore?: Date | string | undefined
+  /** Not given: all that your key may. Empty: none. At most 64 names, 1 024 bytes together. */
+  allowedOperations?: readonly string[] | undefined
+  /** At most 16 KiB of JSON; shown to you, never inside the token. */
+  metadata?: Readonly<Record<string, unknown>> | undefined
+  /** `jwt` (default), or `opaque` for a token that only the service can read. */
+  format?: 'jwt' | 'opaque' | undefined
+  /** How often it may be used: 1 or more. */
+  maxUses?: number | undefined
+}
+
+/** A session that was just opened, with its token: answered once and never again. `util.inspect` hides the token. */
+export interface SessionToken {
+  /** The session, `sess_…`: what `revokeSessionToken` takes. */
+  readonly id: string
+  /** The credential for the browser. */
+  readonly sessionToken: string
+  readonly expiresAt: Date
+  /** Seconds from issue to end. Schedule on this, not on `expiresAt`, where clocks may differ. */
+  readonly expiresIn: number
+  readonly issuedAt: Date
+  readonly environment: Environment
+  readonly externalUserId: string
+  /** Sorted names; `['*']` is unrestricted, `[]` is none. */
+  readonly allowedOperations: readonly string[]
+  /** Asked for, but beyond what the API key may give. */
+  readonly deniedOperations?: readonly string[]
+  readonly externalOrganizationId?: string
+  readonly notBefore?: Date
+  /** Imported customers that still wait for their first session; absent when none do. */
+  readonly unresolvedCustomers?: number
+}
+
+/** A session that is over. Revoking again answers the same. */
+export interface RevokedSessionToken {
+  readonly id: string
+  readonly revokedAt: Date
+}
+
+/** One session as its host sees it; never a token. */
+export interface SessionDetails {
+  readonly id: string
+  readonly environment: Environment
+  readonly status: SessionStatus
+  readonly renewable: boolean
+  readonly format: 'jwt' | 'opaque'
+  readonly externalUserId: string
+  readonly externalOrganizationId: string | null
+  readonly allowedOperations: readonly string[]
+  readonly metadata: Readonly<Record<string, unknown>> | null
+  readonly apiKeyId: string | null
+  readonly issuedAt: Date
+  readonly notBefore: Date | null
+  readonly expiresAt: Date
+  readonly lastRefreshedAt: Date | null
+  readonly revokedAt: Date | null
+  readonly revokedBy: string | null
+}
+
+export interface ListSessionsParams {
+  externalUserId?: string | undefined
+  externalOrganizationId?: string | undefined
+  status?: SessionStatus | undefined
+  /** Sessions in one page: 1 to 100, 20 by default. */
+  limit?: number | undefined
+}
+
+/** One page of a list; `nextCursor` is null on the last. */
+export interface Page<T> {
+  readonly data: readonly T[]
+  readonly nextCursor: string | null
+}
+
+interface RevokeSessionsCommon {
+  /** Only what was issued before; not in the future. Text is RFC 3339. */
+  issuedBefore?: Date | string | undefined
+  /** Whether the browsers of these users may fetch a new token at once; false by default. */
+  reissue?: boolean | undefined
+}
+/** Which sessions to end: exactly one of five. */
+export type RevokeSessionsParams = RevokeSessionsCommon &
+  (
+    | { id: string }
+    | { externalUserId: string }
+    | { externalOrganizationId: string }
+    | { apiKeyId: string }
+    | { all: true }
+  )
+
+/** A bulk revoke that is done: whatever was minted before `before` is dead. */
+export interface Revocation {
+  /** How many living sessions ended; exact to 10 000, null above. */
+  readonly revoked: number | null
+  readonly before: Date
+}
+
+export interface RevokeUserParams {
+  externalUserId: string
+  /** Whether to refuse new sessions too, until unblocked; false by default. */
+  block?: boolean | undefined
+}
+
+export interface UserRevocation extends Revocation {
+  readonly blocked: boolean
+  /** `cust_…`, for `customers.unblock`. */
+  readonly customerId?: string
+}
+
+/** While a customer is blocked, no session can be opened for them. */
+export interface CustomerBlock {
+  readonly id: string
+  readonly blocked: boolean
+}
+
+export interface VerifyTokenParams {
+  token: string
+  /** Also check that the token allows this operation. */
+  operation?: string | undefined
+}
+
+/** The verdict on one token. It is an object, so always truthy: look at `valid`. */
+export interface Verification {
+  readonly valid: boolean
+  /** Why not; absent when valid. */
+  readonly code?: string
+  /** Absent until the signature holds. */
+  readonly session?: VerifiedSession
+  /** The ordered checklist; `passed` is null where it was not reached. */
+  readonly checks: readonly {
+    readonly check: string
+    readonly passed: boolean | null
+    readonly detail?: string
+  }[]
+}
+
+export type VerifiedSession = Pick<SessionDetails, 'id' | 'externalUserId'> & Partial<SessionDetails>
