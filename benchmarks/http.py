@@ -94,9 +94,7 @@ def mint_load(service: Service, directory: Path, first: int) -> wrk.Load:
     request = service.mint(f"user_{requests.USER_SLOT}")
     answer = requests.ask(service.server.port, [request])[0]
     service.token_of(answer)
-    path = directory / "mint.request"
-    path.write_bytes(request.raw(service.server.port))
-    return wrk.Load("distinct_users", [str(path), requests.USER_SLOT, str(first)])
+    return wrk.mint_load(directory, request.raw(service.server.port), first)
 
 
 def session_load(service: Service, directory: Path) -> wrk.Load:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness import FOLDER
 from harness.processes import pinned
+from harness.requests import USER_SLOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ class Load:
     arguments: Sequence[str]
 
 
-def drive(port: int, load: Load, *, seconds: float, connections: int, core: str) -> dict[str, float]:
+def drive(port: int, load: Load, *, seconds: float, connections: int, core: str | None) -> dict[str, float]:
     """Return requests per second, latency percentiles in ms, and the counts of what went wrong."""
     command = [
         "wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{max(1, round(seconds))}s",
@@ -63,3 +64,10 @@ def write_requests(path: Path, requests: Sequence[bytes]) -> None:
     with path.open("wb") as file:
         for request in requests:
             file.write(b"%d\n%s" % (len(request), request))
+
+
+def mint_load(directory: Path, request: bytes, first: int) -> Load:
+    """Repeat ``request`` for one new user after the other, numbered from ``first`` on."""
+    path = directory / "mint.request"
+    path.write_bytes(request)
+    return Load("distinct_users", [str(path), USER_SLOT, str(first)])
