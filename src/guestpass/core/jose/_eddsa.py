@@ -18,16 +18,12 @@ _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
 _SIGN_BIT = 1 << 255
 
-# The y of the eight points whose order divides 8. Under such a key one signature fits many
-# messages, and anyone can make it (RFC 8032 section 8.4 leaves it to us).
-_SMALL_ORDER_Y = frozenset(
-    {
-        0,
-        1,
-        _P - 1,
-        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
-        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7,
-    }
+# The y of the eight points whose order divides 8. Under such a key one signature fits many messages,
+# and anyone can make it. As R it is harmless, but WebCrypto refuses it: all our verifiers shall agree.
+_ORDER_8_Y = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER_Y = frozenset({0, 1, _P - 1, _ORDER_8_Y, _P - _ORDER_8_Y})
+_SMALL_ORDER_POINTS = frozenset(
+    (y | sign).to_bytes(_BYTES, "little") for y in _SMALL_ORDER_Y for sign in (0, _SIGN_BIT)
 )
 
 
@@ -39,7 +35,7 @@ class EdDsaVerifyingKey(VerifyingKey):
 
     def verifies(self, signing_input: bytes, signature: bytes) -> bool:
         """Check without the cofactor; OpenSSL refuses an S that is not below the order (RFC 8032 section 5.1.7)."""
-        if len(signature) != _SIGNATURE_BYTES:
+        if len(signature) != _SIGNATURE_BYTES or signature[:_BYTES] in _SMALL_ORDER_POINTS:
             return False
         try:
             self.key.verify(signature, signing_input)
