@@ -6,7 +6,7 @@ import {
   TokenError,
 } from '../errors.js'
 import type { Session } from '../verify/session.js'
-import type { Verifier } from '../verify/verifier.js'
+import { checkMaxAge, type Verifier } from '../verify/verifier.js'
 import { type Answer, refusal, requestIdOf, retryAfter } from './answer.js'
 import {
   answerTo,
@@ -67,6 +67,8 @@ export function requireSession(
   options: RequireSessionOptions = {},
   handler?: (...args: never[]) => unknown,
 ): (...args: never[]) => Promise<unknown> {
+  // Now, and not at the first request: there Express would answer the error's own status.
+  checkMaxAge(options.maxAgeSeconds)
   return async (...args) => {
     const incoming = incomingOf(args)
     const next: unknown = args.at(incoming.style === 'node' ? 2 : 1)

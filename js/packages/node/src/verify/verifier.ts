@@ -102,6 +102,11 @@ export class Verifier {
   }
 }
 
+/** @throws RequestError (`VALIDATION_ERROR`). */
+export function checkMaxAge(seconds: number | undefined): void {
+  if (seconds !== undefined && !(seconds >= 0)) throw refused('maxAgeSeconds', 'must be 0 or more')
+}
+
 function sessionOf(claims: ReturnType<typeof check>): Session {
   // A use would have to be counted, by the service or by a shared guard; accepting without counting is no limit.
   if (claims.max_uses !== undefined) {
