@@ -1,0 +1,46 @@
+"""Secrets as text: 256 random bits in 43 base-62 characters, and a checksum that catches typing errors.
+
+The checksum proves nothing about who wrote the text; it saves a look-up for one that was cut or mistyped.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+ENTROPY_BYTES = 32
+SECRET_CHARACTERS = 43  # 62**43 > 2**256
+CHECKSUM_CHARACTERS = 6  # 62**6 > 2**32
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_TEXT = re.compile(r"[0-9A-Za-z_]+")
+
+
+def encode(entropy: bytes) -> str:
+    """Return the 43 characters of 32 bytes."""
+    if len(entropy) != ENTROPY_BYTES:
+        raise ValueError(f"a secret is made of {ENTROPY_BYTES} bytes")
+    return _base_62(int.from_bytes(entropy, "big"), SECRET_CHARACTERS)
+
+
+def with_checksum(text: str) -> str:
+    return text + _checksum(text)
+
+
+def checksum_holds(text: str) -> bool:
+    """Say whether ``text`` ends with the checksum of what stands before it."""
+    if not _TEXT.fullmatch(text):
+        return False
+    return _checksum(text[:-CHECKSUM_CHARACTERS]) == text[-CHECKSUM_CHARACTERS:]
+
+
+def _checksum(text: str) -> str:
+    return _base_62(zlib.crc32(text.encode()), CHECKSUM_CHARACTERS)
+
+
+def _base_62(number: int, characters: int) -> str:
+    digits = []
+    for _ in range(characters):
+        number, digit = divmod(number, 62)
+        digits.append(_DIGITS[digit])
+    return "".join(reversed(digits))

@@ -1,0 +1,44 @@
+"""Times as text: RFC 3339, always with an offset on the way in, always ``Z`` on the way out."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d):(\d\d)(\.\d+)?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
+_LEAP_SECOND = 60
+
+
+def parse(text: str) -> float:
+    """Return Unix seconds of an RFC 3339 date and time (section 5.6).
+
+    A leap second counts as the second after it, and is accepted only where UTC can have one.
+
+    Raises: ValueError, also for a time without an offset.
+    """
+    parts = _RFC_3339.fullmatch(text)
+    if parts is None:
+        raise ValueError("must be RFC 3339 with an offset, like 2030-01-31T12:00:00Z")
+    day, minute, second, fraction, offset = parts.groups()
+    leap = int(second) == _LEAP_SECOND
+    try:
+        moment = datetime.fromisoformat(f"{day}T{minute}:{'59' if leap else second}{'Z' if offset in 'Zz' else offset}")
+        utc = moment.astimezone(UTC)
+        if leap and (utc.hour, utc.minute) != (23, 59):
+            raise ValueError
+        seconds = (utc + timedelta(seconds=int(leap))).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError("is not a date and time that exists") from None
+    return seconds + (float(fraction) if fraction and not leap else 0.0)
+
+
+@lru_cache(maxsize=4096)
+def of_seconds(unix_seconds: int) -> str:
+    """Write whole Unix seconds, like ``2030-01-31T12:00:00Z``."""
+    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def of_milliseconds(unix_ms: int) -> str:
+    """Write Unix milliseconds, like ``2030-01-31T12:00:00.250Z``."""
+    return f"{of_seconds(unix_ms // 1000)[:-1]}.{unix_ms % 1000:03d}Z"

@@ -1,0 +1,34 @@
+"""API keys: who may call, and for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guestpass.core import ids
+from guestpass.core.callers.api_key import Can
+from guestpass.errors import Forbidden
+
+WORD = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One key, without its secret. ``ceiling``: a scope, the most that tokens it mints may do."""
+
+    id: bytes
+    issuer: int
+    name: str
+    can: frozenset[str]
+    ceiling: str
+    created_at: int
+    revoked_at: int | None
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(WORD, self.id)
+
+    def require(self, can: Can) -> None:
+        """Raises: Forbidden where the key was made without ``can``."""
+        if can not in self.can:
+            have = ", ".join(sorted(self.can)) or "nothing"
+            raise Forbidden(f'This API key lacks "{can}"; it has: {have}.')

@@ -1,0 +1,120 @@
+"""Find, make and revoke API keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from guestpass.core import ids
+from guestpass.core.callers import api_key, secret_text
+from guestpass.core.callers.api_key import Can
+from guestpass.core.revocation.cutoff import Ending
+from guestpass.errors import NotFound, Unauthorized
+from guestpass.server.api_keys import sql
+from guestpass.server.api_keys.model import WORD, ApiKey
+from guestpass.server.clock import Clock, Entropy
+from guestpass.server.projects.service import Issuer
+from guestpass.server.revocation import service as revocation
+from guestpass.server.revocation.service import Subject
+from guestpass.server.storage.store import Store, Transaction
+
+__all__ = ["WORD", "ApiKey", "ApiKeys", "NewKey", "public_id", "revoked_among"]
+
+
+class NewKey(NamedTuple):
+    """A key and its secret, which is shown this once and kept nowhere."""
+
+    key: ApiKey
+    secret: str
+
+
+class _Revoke(NamedTuple):
+    key_id: bytes
+    issuers: Sequence[int]
+    keep_sessions: bool
+    by: str
+
+
+class ApiKeys:
+    def __init__(self, store: Store, clock: Clock, entropy: Entropy) -> None:
+        self._store = store
+        self._clock = clock
+        self._entropy = entropy
+
+    async def authenticate(self, secret: str) -> ApiKey:
+        """Return the key that ``secret`` belongs to.
+
+        Raises: Unauthorized. A mistyped secret is refused by its checksum, without a look-up.
+        """
+        presented = api_key.read(secret)
+        if presented is None:
+            raise Unauthorized(_what_is_wrong_with(secret))
+        key = await sql.by_secret_hash(self._store, presented.secret_hash)
+        if key is None or key.revoked_at is not None:
+            # Unknown and revoked look alike: who holds an old secret learns nothing from it.
+            raise Unauthorized("This API key is unknown here, or was revoked.")
+        return key
+
+    async def create(self, issuer: Issuer, name: str, *, can: Iterable[Can], ceiling: str) -> NewKey:
+        """Make a key. ``ceiling``: a scope, the most that tokens it mints may do."""
+        now = self._clock()
+        secret = api_key.make(issuer.environment, self._entropy(secret_text.ENTROPY_BYTES))
+        key_id = ids.time_ordered(int(now * 1000), self._entropy(ids.ENTROPY_BYTES))
+        key = ApiKey(key_id, issuer.number, name, frozenset(can), ceiling, int(now), None)
+
+        def act(tx: Transaction, items: list[NewKey]) -> list[NewKey]:
+            for new in items:
+                sql.add(tx, new.key, api_key.hash_of(new.secret))
+            return items
+
+        return await self._store.write(act, NewKey(key, secret))
+
+    async def all_of(self, issuers: Sequence[Issuer]) -> list[ApiKey]:
+        numbers = [issuer.number for issuer in issuers]
+        return await self._store.read(lambda tx: sql.all_of(tx, numbers))
+
+    async def revoke(self, key_id: str, issuers: Sequence[Issuer], *, by: str, keep_sessions: bool = False) -> ApiKey:
+        """Revoke a key of these issuers and, unless ``keep_sessions``, end its sessions in the same transaction.
+
+        Revoking it again changes nothing. Raises: NotFound.
+        """
+        found = ids.decode(WORD, key_id)
+        if found is None:
+            raise NotFound(f"There is no API key {key_id}.")
+        revoke = _Revoke(found, [issuer.number for issuer in issuers], keep_sessions, by)
+        return await self._store.write(self._revoke, revoke)
+
+    def _revoke(self, tx: Transaction, items: list[_Revoke]) -> list[ApiKey | Exception]:
+        outcomes: list[ApiKey | Exception] = []
+        for item in items:
+            key = sql.by_id(tx, item.key_id)
+            if key is None or key.issuer not in item.issuers:
+                outcomes.append(NotFound("There is no such API key."))
+                continue
+            if key.revoked_at is None:
+                now = self._clock()
+                sql.set_revoked(tx, key.id, now=int(now))
+                if not item.keep_sessions:
+                    ending = Ending(int(now * 1000), item.by, reissue=False)
+                    revocation.cut(tx, key.issuer, Subject("api_key", key.id), ending)
+            outcomes.append(sql.by_id(tx, key.id) or key)
+        return outcomes
+
+
+def public_id(key_id: bytes) -> str:
+    return ids.encode(WORD, key_id)
+
+
+def revoked_among(tx: Transaction, key_ids: Iterable[bytes]) -> set[bytes]:
+    """Return those that may no longer mint: asked inside the mint's own transaction."""
+    return sql.revoked_among(tx, key_ids)
+
+
+def _what_is_wrong_with(secret: str) -> str:
+    if "_session_test_" in secret or "_session_live_" in secret or secret.startswith("ey"):
+        return "This is a session token; this route needs a secret API key (sk_…), from your backend."
+    if secret.startswith("ck_"):
+        return "This is a public client key; this route needs a secret API key (sk_…)."
+    if secret.startswith(("sk_test_", "sk_live_")):
+        return "The API key was cut or mistyped: its checksum does not hold."
+    return "This is not an API key; it begins with sk_test_ or sk_live_."

@@ -1,0 +1,63 @@
+"""The api_keys table. Small, so an index on the hash costs nothing here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from guestpass.server.api_keys.model import ApiKey
+from guestpass.server.storage.store import Row, Store, Transaction
+
+_COLUMNS = "id, issuer, name, can, ceiling, created_at, revoked_at"
+
+
+def _key(row: Row) -> ApiKey:
+    key_id, issuer, name, can, ceiling, created_at, revoked_at = row
+    return ApiKey(key_id, issuer, name, frozenset(can.split()), ceiling, created_at, revoked_at)
+
+
+async def by_secret_hash(store: Store, secret_hash: bytes) -> ApiKey | None:
+    rows = await store.look_up(f"SELECT {_COLUMNS} FROM api_keys WHERE secret_hash = ?", (secret_hash,))  # noqa: S608
+    return _key(rows[0]) if rows else None
+
+
+def add(tx: Transaction, key: ApiKey, secret_hash: bytes) -> None:
+    tx.execute(
+        f"INSERT INTO api_keys ({_COLUMNS}, secret_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        (
+            key.id,
+            key.issuer,
+            key.name,
+            " ".join(sorted(key.can)),
+            key.ceiling,
+            key.created_at,
+            key.revoked_at,
+            secret_hash,
+        ),
+    )
+
+
+def by_id(tx: Transaction, key_id: bytes) -> ApiKey | None:
+    row = tx.execute(f"SELECT {_COLUMNS} FROM api_keys WHERE id = ?", (key_id,)).fetchone()  # noqa: S608
+    return _key(row) if row else None
+
+
+def all_of(tx: Transaction, issuers: Iterable[int]) -> list[ApiKey]:
+    """Return the keys of these issuers, oldest first."""
+    return [
+        _key(row)
+        for issuer in issuers
+        for row in tx.execute(f"SELECT {_COLUMNS} FROM api_keys WHERE issuer = ? ORDER BY id", (issuer,))  # noqa: S608
+    ]
+
+
+def set_revoked(tx: Transaction, key_id: bytes, *, now: int) -> None:
+    tx.execute("UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now, key_id))
+
+
+def revoked_among(tx: Transaction, key_ids: Iterable[bytes]) -> set[bytes]:
+    """Return those that may no longer mint; a key that is not there counts as revoked."""
+    return {
+        key_id
+        for key_id in key_ids
+        if tx.execute("SELECT 1 FROM api_keys WHERE id = ? AND revoked_at IS NULL", (key_id,)).fetchone() is None
+    }

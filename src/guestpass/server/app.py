@@ -1,0 +1,134 @@
+"""The composition root: the only place that wires the rooms together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from guestpass.core.tokens.kinds import ENVIRONMENTS
+from guestpass.server.api_keys.service import ApiKeys
+from guestpass.server.clock import Clock, Entropy, system_clock, system_entropy
+from guestpass.server.customers.service import Derivation
+from guestpass.server.http.application import Application
+from guestpass.server.http.routes import RouteTable
+from guestpass.server.operate.jobs import Jobs
+from guestpass.server.operate.routes import OperateRoutes
+from guestpass.server.operate.settings import Settings, SettingsError
+from guestpass.server.projects.service import IssuerNames, Issuers
+from guestpass.server.sessions.cleaning import Cleaning
+from guestpass.server.sessions.minting import Minting
+from guestpass.server.sessions.routes import SessionRoutes
+from guestpass.server.sessions.service import Sessions
+from guestpass.server.sessions.verifying import Verifying
+from guestpass.server.signing_keys.routes import SigningKeyRoutes
+from guestpass.server.signing_keys.service import Keyring
+from guestpass.server.storage import facts
+from guestpass.server.storage.sealing import Sealer
+from guestpass.server.storage.store import Store, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Every room, wired: what the HTTP application and the commands work with."""
+
+    base_url: str
+    store: Store
+    issuers: Issuers
+    api_keys: ApiKeys
+    keyring: Keyring
+    minting: Minting
+    sessions: Sessions
+    verifying: Verifying
+    derivation: Derivation
+    jobs: Jobs
+    clock: Clock
+    entropy: Entropy
+
+    async def close(self) -> None:
+        await self.jobs.stop()
+        await self.store.close()
+
+
+async def open_service(
+    settings: Settings,
+    store: Store,
+    sealer: Sealer,
+    *,
+    clock: Clock = system_clock,
+    entropy: Entropy = system_entropy,
+) -> Service:
+    """Wire the rooms over a migrated store.
+
+    Raises: MasterKeyError, SettingsError: sentences for the operator; nothing was changed.
+    """
+    derivation = Derivation(await _at_once(store, lambda tx: facts.derivation_secret(tx, sealer)))
+    base_url = await _at_once(store, lambda tx: _fixed_public_url(tx, settings))
+    issuers = Issuers(store, base_url, _issuer_names(settings, base_url), clock, entropy)
+    await issuers.make_default()
+    keyring = Keyring(store, sealer, clock, settings.signing_algorithm)
+    minting = Minting(
+        store, issuers, keyring, derivation, clock=clock, entropy=entropy, prefix_word=settings.token_prefix
+    )
+    cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
+    return Service(
+        base_url=base_url,
+        store=store,
+        issuers=issuers,
+        api_keys=ApiKeys(store, clock, entropy),
+        keyring=keyring,
+        minting=minting,
+        sessions=Sessions(store, clock),
+        verifying=Verifying(store, issuers, keyring, clock, prefix_word=settings.token_prefix),
+        derivation=derivation,
+        jobs=Jobs(cleaning),
+        clock=clock,
+        entropy=entropy,
+    )
+
+
+def create_app(service: Service) -> Application:
+    """Return the ASGI application over an open service."""
+    operate = OperateRoutes(service.store)
+    sessions = SessionRoutes(
+        service.minting, service.sessions, service.verifying, service.issuers, service.derivation, service.clock
+    )
+    signing_keys = SigningKeyRoutes(service.issuers, service.keyring)
+    table = RouteTable([*sessions.table(), *signing_keys.table(), *operate.table()])
+    operate.describe(table, service.base_url)
+    return Application(table, service.api_keys, base_url=service.base_url, clock=service.clock, entropy=service.entropy)
+
+
+async def _at_once(store: Store, act: Callable[[Transaction], Any]) -> Any:
+    """Run one act alone."""
+    return await store.write(lambda tx, items: [act(tx) for _ in items], None)
+
+
+def _fixed_public_url(tx: Transaction, settings: Settings) -> str:
+    kept = facts.get(tx, facts.PUBLIC_URL)
+    if kept is None:
+        url = settings.public_url or f"http://127.0.0.1:{settings.port}"
+        facts.put(tx, facts.PUBLIC_URL, url.encode())
+        return url
+    if settings.public_url and settings.public_url.encode() != kept:
+        raise SettingsError(
+            f"This store was made for the public URL {kept.decode()}; the setting public_url says "
+            f"{settings.public_url}. Every token names that URL as its issuer, so it is fixed. To change it, and end "
+            f"what was issued under the old one, run: guestpass init --change-url"
+        )
+    return kept.decode()
+
+
+def _issuer_names(settings: Settings, base_url: str) -> IssuerNames:
+    urls = {"test": settings.issuer_test, "live": settings.issuer_live}
+    audiences = {"test": settings.audience_test, "live": settings.audience_live}
+    issuers = [urls[environment] or f"{base_url}/{environment}" for environment in ENVIRONMENTS]
+    if len(set(issuers)) < len(issuers):
+        raise SettingsError(
+            f"Two issuers would be equal ({issuers[0]}); test and live must differ. "
+            f"Set GUESTPASS_ISSUER_TEST and GUESTPASS_ISSUER_LIVE to different URLs."
+        )
+    return IssuerNames(
+        urls={name: urls[name] for name in ENVIRONMENTS if urls[name]},
+        audiences={name: audiences[name] for name in ENVIRONMENTS if audiences[name]},
+    )

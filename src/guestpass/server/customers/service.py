@@ -1,0 +1,40 @@
+"""Customers: derive their ids, record what mints say of them, block and unblock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from guestpass.server.customers import sql
+from guestpass.server.customers.model import WORD, Derivation, Sighting
+from guestpass.server.storage.store import Transaction
+
+__all__ = ["WORD", "Derivation", "Sighting", "block", "blocked_among", "is_blocked", "is_recorded", "record", "unblock"]
+
+
+def blocked_among(tx: Transaction, customers: Iterable[tuple[int, bytes]]) -> set[tuple[int, bytes]]:
+    """Return those (issuer, customer id) that may not get a session."""
+    if not sql.has_blocks(tx):
+        return set()
+    return {customer for customer in customers if sql.is_blocked(tx, *customer)}
+
+
+def record(tx: Transaction, sighting: Sighting) -> None:
+    """Upsert a customer of whom a mint said more than the session keeps; in the mint's own transaction."""
+    sql.record(tx, sighting)
+
+
+def is_recorded(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
+    return sql.is_recorded(tx, issuer, customer_id)
+
+
+def is_blocked(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
+    return sql.is_blocked(tx, issuer, customer_id)
+
+
+def block(tx: Transaction, issuer: int, customer_id: bytes, *, now: int, by: str) -> None:
+    """Refuse the customer's mints from now on; his living sessions are ended by a cut in the same transaction."""
+    sql.add_block(tx, issuer, customer_id, now=now, by=by)
+
+
+def unblock(tx: Transaction, issuer: int, customer_id: bytes) -> None:
+    sql.remove_block(tx, issuer, customer_id)

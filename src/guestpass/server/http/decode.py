@@ -1,0 +1,66 @@
+"""Bodies in: strict JSON of a declared shape, and errors that name the field and the rule."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from guestpass.core import strict_json
+from guestpass.errors import Detail, UnsupportedMediaType, ValidationFailed
+
+_WHERE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?", re.DOTALL)
+_FIELD = re.compile(r"field `([^`]+)`")
+
+
+@lru_cache(maxsize=64)
+def _decoder(shape: type) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape)
+
+
+def check_media_type(content_type: str | None, content_encoding: str | None) -> None:
+    """Raises: UnsupportedMediaType, naming the header to send."""
+    media_type, _, parameters = (content_type or "").partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8"):
+        raise UnsupportedMediaType
+    if content_encoding not in (None, "identity"):
+        raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")
+
+
+def decode(body: bytes, shape: type) -> Any:
+    """Return ``body`` as ``shape``.
+
+    Raises: ValidationFailed with the path and the rule: not JSON, an unknown field, a wrong type, a duplicate member.
+    """
+    if not body:
+        raise ValidationFailed("The body is empty; send a JSON object.", details=(Detail("", "must be a JSON object"),))
+    try:
+        strict_json.loads(body)  # duplicate members, surrogates, depth: what the typed decoder lets through
+    except ValueError as fault:
+        raise ValidationFailed(
+            f"The body is not acceptable JSON: {fault}.", details=(Detail("", str(fault)),)
+        ) from None
+    try:
+        return _decoder(shape).decode(body)
+    except msgspec.ValidationError as fault:
+        path, rule = _explain(str(fault))
+        raise ValidationFailed(f"{path or 'The body'}: {rule}.", details=(Detail(path, rule),)) from None
+    except msgspec.DecodeError as fault:
+        raise ValidationFailed(
+            f"The body is not acceptable JSON: {fault}.", details=(Detail("", str(fault)),)
+        ) from None
+
+
+def _explain(message: str) -> tuple[str, str]:
+    """Turn msgspec's "Expected `int`, got `str` - at `$.expiresIn`" into a path and a rule."""
+    matched = _WHERE.fullmatch(message)
+    text, path = (matched[1], matched[2] or "") if matched else (message, "")
+    field = _FIELD.search(text)
+    if field and text.startswith("Object contains unknown"):
+        return ".".join(filter(None, (path, field[1]))), "is not a field of this request"
+    if field and text.startswith("Object missing required"):
+        return ".".join(filter(None, (path, field[1]))), "is required"
+    return path, text.replace("`", "")[:1].lower() + text.replace("`", "")[1:]

@@ -1,0 +1,66 @@
+"""Errors out: the one place where an error of ours becomes an answer and a log line."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Struct, UnsetType
+
+from guestpass.errors import (
+    CallerError,
+    GuestpassError,
+    InternalError,
+    OperationNotAllowed,
+    TokenError,
+    TokenMissing,
+    asks_for_a_new_token,
+)
+from guestpass.server.http.exchange import NO_STORE, Answer, Headers, answer
+
+DEFAULT_RETRY_AFTER_SECONDS = 1
+ERROR_DOCS_PATH = "/docs/errors"
+
+
+class ErrorDetail(Struct):
+    path: str
+    message: str
+
+
+class ErrorBody(Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """The one shape of every error."""
+
+    code: str
+    message: str
+    doc_url: str
+    request_id: str
+    details: list[ErrorDetail] | UnsetType = UNSET
+
+
+def as_guestpass_error(error: Exception) -> GuestpassError:
+    """Return an error that may be shown: ours as it is, any other without a word about its inside."""
+    return error if isinstance(error, GuestpassError) else InternalError(internal=f"{type(error).__name__}: {error}")
+
+
+def problem(error: GuestpassError, *, base_url: str, request_id: str) -> Answer:
+    """Write an error as an answer: RFC 6750 section 3 for who may not, Retry-After for what may pass."""
+    body = ErrorBody(
+        code=error.code,
+        message=error.message,
+        doc_url=f"{base_url}{ERROR_DOCS_PATH}#{error.code}",
+        request_id=request_id,
+        details=[ErrorDetail(detail.path, detail.message) for detail in error.details] or UNSET,
+    )
+    return answer(body, status=error.status, headers=NO_STORE + _headers(error))
+
+
+def _headers(error: GuestpassError) -> Headers:
+    headers: Headers = ()
+    if error.status in (429, 503):
+        headers += ((b"retry-after", b"%d" % (error.retry_after_seconds or DEFAULT_RETRY_AFTER_SECONDS)),)
+    if asks_for_a_new_token(error):
+        headers += ((b"guestpass-retry", b"token"),)
+    if isinstance(error, OperationNotAllowed):
+        headers += ((b"www-authenticate", b'Bearer error="insufficient_scope"'),)
+    elif isinstance(error, TokenError) and not isinstance(error, TokenMissing):
+        headers += ((b"www-authenticate", f'Bearer error="invalid_token", error_description="{error.code}"'.encode()),)
+    elif isinstance(error, TokenMissing | CallerError) and error.status == 401:  # noqa: PLR2004
+        headers += ((b"www-authenticate", b"Bearer"),)
+    return headers

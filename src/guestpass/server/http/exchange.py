@@ -1,0 +1,99 @@
+"""One request and its answer, as the handlers see them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+
+from guestpass.core.bounds import BODY_BYTES_MAX
+from guestpass.errors import PayloadTooLarge, Unauthorized, ValidationFailed
+from guestpass.server.api_keys.service import ApiKey
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+Body = TypeVar("Body")
+
+BODY_SECONDS_MAX = 10.0  # for a client to finish sending what it began
+JSON_TYPE: Headers = ((b"content-type", b"application/json"),)
+NO_STORE: Headers = ((b"cache-control", b"no-store"),)
+
+_encoder = msgspec.json.Encoder()
+
+
+class Answer(NamedTuple):
+    """Status, body and headers; length and request id are added when it is sent."""
+
+    status: int
+    body: bytes
+    headers: Headers = JSON_TYPE
+
+
+def answer(value: object, *, status: int = 200, headers: Headers = NO_STORE) -> Answer:
+    """Answer ``value`` as JSON; by default not to be stored by any cache."""
+    return Answer(status, _encoder.encode(value), JSON_TYPE + headers)
+
+
+class Exchange:
+    """A request under way. ``caller``, ``token`` and ``body`` are set before the handler sees it, as its route says."""
+
+    __slots__ = ("_receive", "body", "caller", "headers", "method", "parameters", "query", "request_id", "token")
+
+    def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
+        self.method: str = scope["method"]
+        self.headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.request_id = request_id
+        self.parameters: dict[str, str] = {}  # from the path
+        self.query: dict[str, str] = {}
+        self.caller: ApiKey | None = None
+        self.token = ""
+        self.body: Any = None
+        self._receive = receive
+
+    @property
+    def key(self) -> ApiKey:
+        """The API key that called; its route has made sure that there is one."""
+        if self.caller is None:
+            raise Unauthorized
+        return self.caller
+
+    def header(self, name: bytes) -> str | None:
+        """Return the one header of that name (lower case), or None. Raises: ValidationFailed where it is given twice."""
+        found = [value for key, value in self.headers if key == name]
+        if len(found) > 1:
+            raise ValidationFailed(f"The header {name.decode()} was sent {len(found)} times; send it once.")
+        return found[0].decode("latin-1") if found else None
+
+    async def read(self) -> bytes:
+        """Return the body, at most 64 KiB. Raises: PayloadTooLarge; ValidationFailed where the client stops half-way."""
+        length = self.header(b"content-length")
+        if length is not None and (not length.isdigit() or int(length) > BODY_BYTES_MAX):
+            raise PayloadTooLarge
+        message = await self._receive()
+        if not message.get("more_body"):
+            return self._bounded(message.get("body", b""))
+        try:
+            async with asyncio.timeout(BODY_SECONDS_MAX):
+                return await self._read_rest(bytearray(message["body"]))
+        except TimeoutError:
+            raise ValidationFailed(f"The body did not arrive within {BODY_SECONDS_MAX:.0f} seconds.") from None
+
+    async def _read_rest(self, body: bytearray) -> bytes:
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ValidationFailed("The body was cut off.")
+            body += message.get("body", b"")
+            self._bounded(body)
+            if not message.get("more_body"):
+                return bytes(body)
+
+    @staticmethod
+    def _bounded(body: bytes | bytearray) -> bytes:
+        if len(body) > BODY_BYTES_MAX:
+            raise PayloadTooLarge
+        return bytes(body)

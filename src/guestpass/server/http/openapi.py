@@ -1,0 +1,125 @@
+"""OpenAPI 3.1 of the HTTP API, made from the route table and the shapes of its bodies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from guestpass.errors import ERRORS
+from guestpass.server.http.errors import ErrorBody
+from guestpass.server.http.routes import Route, RouteTable
+
+_REFERENCE = "#/components/schemas/{name}"
+_EVERYWHERE = ("VALIDATION_ERROR", "INTERNAL_ERROR", "UNAVAILABLE")
+_OF_CALLER = {"api_key": ("UNAUTHORIZED", "FORBIDDEN"), "token": tuple(
+    code for code, kind in ERRORS.items() if code.startswith("TOKEN_") and kind.status == 401  # noqa: PLR2004
+), "anyone": ()}  # fmt: skip
+_OF_BODY = ("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
+_SECURITY: dict[str, list[dict[str, list[str]]]] = {
+    "api_key": [{"apiKey": []}, {"apiKeyBasic": []}],
+    "token": [{"sessionToken": []}],
+    "anyone": [],
+}
+_DESCRIPTION = """Session tokens for embedded products. A session is what is true; a token proves it to one audience \
+for a time; a kind says how. Your backend mints with a secret API key; your users' browsers carry the token."""
+
+
+def describe(table: RouteTable, base_url: str) -> dict[str, Any]:
+    """Return the whole document as plain values."""
+    shapes = _shapes(table.routes)
+    schemas, components = msgspec.json.schema_components(shapes, ref_template=_REFERENCE)
+    schema_of = dict(zip(shapes, schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route in table.routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Guestpass", "version": "1", "description": _DESCRIPTION, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "servers": [{"url": base_url}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in table.routes)],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "apiKey": {"type": "http", "scheme": "bearer", "description": "A secret API key, `sk_test_…` or `sk_live_…`."},
+                "apiKeyBasic": {"type": "http", "scheme": "basic", "description": "`key_…:sk_…`, or `sk_…:`."},
+                "sessionToken": {"type": "http", "scheme": "bearer", "description": "A session or access token."},
+            },
+        },
+    }  # fmt: skip
+
+
+def encode(description: dict[str, Any]) -> bytes:
+    return json.dumps(description, indent=1, ensure_ascii=False).encode()
+
+
+def codes_of(route: Route) -> list[str]:
+    """Return every error code that a route can answer, in the order of the table of errors."""
+    codes = {
+        *_EVERYWHERE,
+        *_OF_CALLER[route.caller],
+        *route.codes,
+        *(_OF_BODY if route.body or route.method != "GET" else ()),
+    }
+    return [code for code in ERRORS if code in codes]
+
+
+def _shapes(routes: Iterable[Route]) -> list[type]:
+    shapes: dict[type, None] = {ErrorBody: None}
+    for route in routes:
+        shapes.update({shape: None for shape in (route.body, *route.answers.values()) if shape not in (None, dict)})
+    return list(shapes)
+
+
+def _operation(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": _operation_id(route),
+        "summary": route.summary,
+        "tags": [route.tag],
+        "security": _SECURITY[route.caller],
+        "parameters": _parameters(route),
+        "responses": _responses(route, schema_of),
+    }
+    if route.can is not None:
+        operation["description"] = f"The API key needs `{route.can}`."
+    if route.body is not None:
+        content = {"application/json": {"schema": schema_of[route.body]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    in_path = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    in_query = [
+        {"name": query.name, "in": "query", "required": False, "schema": query.schema, "description": query.description}
+        for query in route.query
+    ]
+    return in_path + in_query
+
+
+def _responses(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str, Any]:
+    responses: dict[str, Any] = {}
+    for status, shape in route.answers.items():
+        content: dict[str, Any] = {"text/html": {}}
+        if shape is not None:
+            content = {"application/json": {"schema": schema_of.get(shape, {"type": "object"})}}
+        responses[str(status)] = {"description": "Done." if status != 201 else "Made.", "content": content}  # noqa: PLR2004
+    by_status: dict[int, list[str]] = {}
+    for code in codes_of(route):
+        by_status.setdefault(ERRORS[code].status, []).append(code)
+    for status, codes in sorted(by_status.items()):
+        text = " ".join(f"`{code}`: {ERRORS[code].meaning}" for code in codes)
+        responses[str(status)] = {
+            "description": text,
+            "content": {"application/json": {"schema": schema_of[ErrorBody]}},
+        }
+    return responses
+
+
+def _operation_id(route: Route) -> str:
+    words = [part.strip("{}.").replace("-", "_").replace(".", "_") for part in route.path.split("/") if part]
+    return "_".join([route.method.lower(), *words])

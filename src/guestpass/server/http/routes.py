@@ -1,0 +1,106 @@
+"""The route table: what is served, for whom, with which shapes. Dispatch and OpenAPI are both made from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from guestpass.core.callers.api_key import Can
+from guestpass.errors import MethodNotAllowed, NotFound
+from guestpass.server.http.exchange import Answer, Exchange
+
+Handler: TypeAlias = Callable[[Exchange], Awaitable[Answer]]
+Caller: TypeAlias = Literal["api_key", "token", "anyone"]
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+class QueryParameter(NamedTuple):
+    name: str
+    schema: dict[str, Any]
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One operation of the HTTP API.
+
+    Args:
+        caller: ``api_key`` (a host's backend), ``token`` (a user's browser, token as Bearer), ``anyone``.
+        can: What the API key must have been made for.
+        body: The shape of the JSON body; None: there is none.
+        answers: Shape by status; None for an answer that is not JSON of a fixed shape.
+        browser: Called from pages of other origins: answers carry CORS headers, never cookies.
+        codes: Error codes beyond those that every route of its kind can answer.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    tag: str
+    caller: Caller = "api_key"
+    can: Can | None = None
+    body: type | None = None
+    query: tuple[QueryParameter, ...] = ()
+    answers: dict[int, type | None] = field(default_factory=dict)
+    browser: bool = False
+    codes: tuple[str, ...] = ()
+
+
+class Match(NamedTuple):
+    route: Route
+    parameters: dict[str, str]
+
+
+class RouteTable:
+    """Finds the route of a method and a path; a path is either literal or has parameters of one segment each."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
+        self._literal: dict[str, dict[str, Route]] = {}
+        self._patterns: list[tuple[re.Pattern[str], dict[str, Route]]] = []
+        by_path: dict[str, dict[str, Route]] = {}
+        for route in self.routes:
+            by_path.setdefault(route.path, {})[route.method] = route
+        for path, methods in by_path.items():
+            if "{" in path:
+                pattern = _PARAMETER.sub(r"(?P<\1>[^/]+)", re.escape(path).replace(r"\{", "{").replace(r"\}", "}"))
+                self._patterns.append((re.compile(pattern), methods))
+            else:
+                self._literal[path] = methods
+
+    def match(self, method: str, path: str) -> Match:
+        """Raises: NotFound; MethodNotAllowed (see ``allowed``)."""
+        methods, parameters = self._methods_of(path)
+        route = methods.get("GET" if method == "HEAD" else method)
+        if route is None:
+            raise MethodNotAllowed(f"Use {' or '.join(_allow(methods))} here.")
+        return Match(route, parameters)
+
+    def of_path(self, path: str) -> dict[str, Route]:
+        """Return the routes at ``path`` by method. Raises: NotFound."""
+        return self._methods_of(path)[0]
+
+    def _methods_of(self, path: str) -> tuple[dict[str, Route], dict[str, str]]:
+        methods = self._literal.get(path)
+        if methods is not None:
+            return methods, {}
+        for pattern, candidates in self._patterns:
+            matched = pattern.fullmatch(path)
+            if matched is not None:
+                return candidates, matched.groupdict()
+        raise NotFound("There is no such address; /docs lists them all.")
+
+
+def _allow(methods: dict[str, Route]) -> list[str]:
+    return sorted({*methods, "HEAD"} if "GET" in methods else methods)
+
+
+def allow_header(methods: dict[str, Route]) -> bytes:
+    """Return the value of ``Allow`` (RFC 9110 section 10.2.1)."""
+    return ", ".join(
+        [*_allow(methods), *(["OPTIONS"] if any(route.browser for route in methods.values()) else [])]
+    ).encode()

@@ -1,0 +1,85 @@
+"""End sessions, one or any number, and say whether one has ended. Decided inside the transaction that writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from guestpass.core import ids
+from guestpass.core.revocation.cutoff import Cut, Ending, cut_before, ending_of
+from guestpass.server.revocation import sql
+from guestpass.server.revocation.model import ALL, CutMade, Subject, SubjectsOfSession
+from guestpass.server.revocation.status_lists import Entry, LeasedList
+from guestpass.server.storage.store import Store, Transaction
+
+__all__ = [
+    "ALL", "CutMade", "Entry", "LeasedList", "Subject", "SubjectsOfSession", "cut", "end_one", "ending_in", "floors",
+    "forget_older_than", "lease_status_list", "look_up_ending", "was_ended_by",
+]  # fmt: skip
+
+
+def floors(tx: Transaction, issuer: int, minted: Iterable[tuple[SubjectsOfSession, int]]) -> list[int]:
+    """Return for each (subjects, milliseconds of the id) the milliseconds that its id must at least carry.
+
+    What is minted after a cut's answer lives: a mint whose id lies below a cut that covers it needs a later id.
+    """
+    horizon = sql.horizon(tx, issuer)
+    return [
+        0 if ms >= horizon else _floor(sql.cuts_over(tx, issuer, subjects, minted_ms=ms)) for subjects, ms in minted
+    ]
+
+
+def _floor(cuts: list[Cut]) -> int:
+    return max((cut.before_ms for cut in cuts), default=0)
+
+
+def end_one(tx: Transaction, issuer: int, session_id: bytes, ending: Ending) -> None:
+    """End one session; ending it again changes nothing but may take back an earlier ``reissue``."""
+    sql.add_revocation(tx, issuer, session_id, ending)
+
+
+def cut(
+    tx: Transaction, issuer: int, subject: Subject, ending: Ending, *, issued_before_ms: int | None = None
+) -> CutMade:
+    """End every session of ``subject`` that was minted until now, or before ``issued_before_ms``, in one row."""
+    before_ms = issued_before_ms
+    if before_ms is None:
+        highest_ms = sql.highest_committed_ms(tx, issuer)
+        before_ms = cut_before(store_clock_ms=ending.at_ms, highest_committed_ms=highest_ms)
+    is_new = sql.add_cut(tx, issuer, subject, Cut(before_ms, ending))
+    return CutMade(issuer, subject, before_ms, ending, is_new)
+
+
+def was_ended_by(
+    tx: Transaction, made: CutMade, session_id: bytes, subjects: SubjectsOfSession, own: Ending | None
+) -> bool:
+    """Say whether ``made``, and nothing before it, ended a session."""
+    cuts = sql.cuts_over(tx, made.issuer, subjects, minted_ms=ids.unix_ms_of(session_id))
+    return made.is_new and own is None and cuts == [Cut(made.before_ms, made.ending)]
+
+
+def ending_in(
+    tx: Transaction, issuer: int, session_id: bytes, subjects: SubjectsOfSession, own: Ending | None, horizon: int
+) -> Ending | None:
+    """Say how a session was ended, inside a transaction."""
+    minted_ms = ids.unix_ms_of(session_id)
+    cuts = [] if minted_ms >= horizon else sql.cuts_over(tx, issuer, subjects, minted_ms=minted_ms)
+    return ending_of(minted_ms, own, cuts)
+
+
+async def look_up_ending(
+    store: Store, issuer: int, session_id: bytes, subjects: SubjectsOfSession, own: Ending | None, horizon: int
+) -> Ending | None:
+    """Do the same for the path of every request."""
+    minted_ms = ids.unix_ms_of(session_id)
+    cuts = [] if minted_ms >= horizon else await sql.look_up_cuts_over(store, issuer, subjects, minted_ms=minted_ms)
+    return ending_of(minted_ms, own, cuts)
+
+
+def lease_status_list(tx: Transaction, issuer: int, *, now: int) -> int:
+    """Take a new status list for this process alone; return its number."""
+    return sql.lease_status_list(tx, issuer, now=now)
+
+
+def forget_older_than(tx: Transaction, issuer: int, edge: bytes, *, most: int) -> int:
+    """Drop up to ``most`` endings that only sessions below ``edge`` could need; return how many rows went."""
+    return sql.forget_older_than(tx, issuer, edge, ids.unix_ms_of(edge), most=most)

@@ -1,0 +1,96 @@
+"""The tables revocations, cuts and cut_horizons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from guestpass.core import ids
+from guestpass.core.revocation.cutoff import Cut, Ending
+from guestpass.server.revocation.model import Subject, SubjectsOfSession
+from guestpass.server.storage.store import Row, Store, Transaction
+
+
+def horizon(tx: Transaction, issuer: int) -> int:
+    """Return the milliseconds below which a session's id must be for any cut to cover it."""
+    row = tx.execute("SELECT before_ms FROM cut_horizons WHERE issuer = ?", (issuer,)).fetchone()
+    return row[0] if row else 0
+
+
+# One search by primary key a subject; an OR of them would read every cut of the issuer.
+_CUTS = " UNION ALL ".join(
+    "SELECT before_ms, revoked_at_ms, revoked_by, reissue FROM cuts"  # noqa: S608
+    f" WHERE issuer = ?1 AND kind = '{kind}' AND subject = {subject} AND before_ms > ?2"
+    for kind, subject in (("all", "x''"), ("user", "?3"), ("api_key", "?4"), ("organization", "?5"))
+)
+
+
+def _parameters(issuer: int, subjects: SubjectsOfSession, minted_ms: int) -> Row:
+    return issuer, minted_ms, subjects.customer_id, subjects.api_key_id, subjects.organization_key
+
+
+def _cuts(rows: Iterable[Row]) -> list[Cut]:
+    return [Cut(before, Ending(at, by, bool(reissue))) for before, at, by, reissue in rows]
+
+
+def cuts_over(tx: Transaction, issuer: int, subjects: SubjectsOfSession, *, minted_ms: int) -> list[Cut]:
+    """Return the cuts that cover a session of these subjects, minted then."""
+    return _cuts(tx.execute(_CUTS, _parameters(issuer, subjects, minted_ms)))
+
+
+async def look_up_cuts_over(store: Store, issuer: int, subjects: SubjectsOfSession, *, minted_ms: int) -> list[Cut]:
+    """Do the same outside a transaction, for the path of every request."""
+    return _cuts(await store.look_up(_CUTS, _parameters(issuer, subjects, minted_ms)))
+
+
+def highest_committed_ms(tx: Transaction, issuer: int) -> int:
+    """Return the milliseconds of the highest session id that was committed, 0 where there is none."""
+    row = tx.execute("SELECT max(id) FROM sessions WHERE issuer = ?", (issuer,)).fetchone()
+    return ids.unix_ms_of(row[0]) if row[0] else 0
+
+
+def add_cut(tx: Transaction, issuer: int, subject: Subject, cut: Cut) -> bool:
+    """Write a cut; say whether it is new."""
+    written = tx.execute(
+        "INSERT INTO cuts (issuer, kind, subject, before_ms, revoked_at_ms, revoked_by, reissue)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (issuer, subject.kind, subject.key, cut.before_ms, *cut.ending),
+    )
+    tx.execute(
+        "INSERT INTO cut_horizons (issuer, before_ms) VALUES (?, ?)"
+        " ON CONFLICT (issuer) DO UPDATE SET before_ms = max(before_ms, excluded.before_ms)",
+        (issuer, cut.before_ms),
+    )
+    return written.rowcount > 0
+
+
+def add_revocation(tx: Transaction, issuer: int, session_id: bytes, ending: Ending) -> None:
+    """Record a session's own ending. Of several the earliest stays, and loses ``reissue`` to one without."""
+    tx.execute(
+        "INSERT INTO revocations (issuer, id, revoked_at_ms, revoked_by, reissue) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (issuer, id) DO UPDATE SET reissue = min(reissue, excluded.reissue)",
+        (issuer, session_id, *ending),
+    )
+
+
+def revocation_of(tx: Transaction, issuer: int, session_id: bytes) -> Ending | None:
+    row = tx.execute(
+        "SELECT revoked_at_ms, revoked_by, reissue FROM revocations WHERE issuer = ? AND id = ?", (issuer, session_id)
+    ).fetchone()
+    return Ending(row[0], row[1], bool(row[2])) if row else None
+
+
+def lease_status_list(tx: Transaction, issuer: int, *, now: int) -> int:
+    """Take a new status list for one server process alone; return its number."""
+    cursor = tx.execute("INSERT INTO status_lists (issuer, leased_at) VALUES (?, ?)", (issuer, now))
+    assert cursor.lastrowid is not None  # noqa: S101
+    return cursor.lastrowid
+
+
+def forget_older_than(tx: Transaction, issuer: int, edge: bytes, edge_ms: int, *, most: int) -> int:
+    """Drop what only sessions below ``edge`` could need; return how many rows went."""
+    gone = tx.execute(
+        "DELETE FROM revocations WHERE (issuer, id) IN"
+        " (SELECT issuer, id FROM revocations WHERE issuer = ? AND id < ? ORDER BY id LIMIT ?)",
+        (issuer, edge, most),
+    ).rowcount
+    return gone + tx.execute("DELETE FROM cuts WHERE issuer = ? AND before_ms <= ?", (issuer, edge_ms)).rowcount

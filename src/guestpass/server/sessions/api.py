@@ -1,0 +1,145 @@
+"""What goes over the wire about sessions. Field rules that need more than a type are in ``policy.py``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from guestpass.core.bounds import EMAIL_LENGTH_MAX, ID_LENGTH_MAX, MAX_USES_MAX, TOKEN_BYTES_MAX
+from guestpass.server.sessions.model import Format
+
+HostId = Annotated[str, Meta(min_length=1, max_length=ID_LENGTH_MAX)]
+Operation = Annotated[str, Meta(description=r"`[a-z][a-z0-9_.:-]{0,63}`, or `*` alone")]
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+
+class MintRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """Mint a fixed session and its token."""
+
+    external_user_id: Annotated[HostId, Meta(description="Your own id of the user. Compared exactly.")]
+    email: Annotated[str, Meta(min_length=3, max_length=EMAIL_LENGTH_MAX)] | UnsetType = UNSET
+    email_verified: bool = False
+    external_organization_id: HostId | UnsetType = UNSET
+    expires_in: Annotated[
+        int | float, Meta(description="Whole seconds, 60 to 86400, from issue.", extra_json_schema={"type": "integer"})
+    ] = 3600
+    not_before: Time | UnsetType = UNSET
+    allowed_operations: list[Operation] | UnsetType = UNSET
+    metadata: Annotated[
+        msgspec.Raw | UnsetType,
+        Meta(description="An object of at most 16 KiB, kept as sent.", extra_json_schema={"type": "object"}),
+    ] = UNSET
+    format: Format = "jwt"
+    max_uses: Annotated[int, Meta(ge=1, le=MAX_USES_MAX)] | UnsetType = UNSET
+
+
+class MintAnswer(Struct, rename="camel", frozen=True, omit_defaults=True, kw_only=True):
+    """A session and its token. The token is shown this once."""
+
+    id: str
+    session_token: str
+    expires_at: Time
+    expires_in: int
+    issued_at: Time
+    environment: Literal["test", "live"]
+    external_user_id: str
+    allowed_operations: list[str]
+    denied_operations: list[str] | UnsetType = UNSET
+    external_organization_id: str | UnsetType = UNSET
+    not_before: Time | UnsetType = UNSET
+
+
+class SessionView(Struct, rename="camel", frozen=True, kw_only=True):
+    """A session as its host sees it; never a token."""
+
+    id: str
+    environment: Literal["test", "live"]
+    status: Literal["scheduled", "active", "expired", "revoked", "suspended"]
+    renewable: bool
+    format: Format
+    customer_id: str
+    external_user_id: str
+    external_organization_id: str | None
+    allowed_operations: list[str]
+    metadata: Annotated[msgspec.Raw | None, Meta(extra_json_schema={"type": ["object", "null"]})] | UnsetType = UNSET
+    api_key_id: str
+    issued_at: Time
+    not_before: Time | None
+    expires_at: Time
+    last_refreshed_at: Time | None
+    revoked_at: Time | None
+    revoked_by: str | None
+
+
+class SessionPage(Struct, rename="camel", frozen=True):
+    data: list[SessionView]
+    next_cursor: str | None
+
+
+class Revoked(Struct, rename="camel", frozen=True):
+    id: str
+    revoked_at: Time
+
+
+class RevokeRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """Exactly one of the first five says whose sessions end."""
+
+    id: str | UnsetType = UNSET
+    external_user_id: HostId | UnsetType = UNSET
+    external_organization_id: HostId | UnsetType = UNSET
+    api_key_id: str | UnsetType = UNSET
+    all: Literal[True] | UnsetType = UNSET
+    issued_before: Time | UnsetType = UNSET
+    reissue: bool = False
+
+
+class RevokeAnswer(Struct, rename="camel", frozen=True):
+    """``revoked``: living sessions that this call ended; null over 10 000. Dead is what was minted before ``before``."""
+
+    revoked: int | None
+    before: Time
+
+
+class VerifyRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    token: Annotated[str, Meta(description=f"At most {TOKEN_BYTES_MAX} bytes.")]
+    operation: str | UnsetType = UNSET
+
+
+class CheckResult(Struct, frozen=True):
+    check: str
+    passed: bool
+    detail: str
+
+
+class VerifyAnswer(Struct, rename="camel", frozen=True, omit_defaults=True):
+    """``code``: the first check that failed, as any verifier of ours would say it."""
+
+    valid: bool
+    checks: list[CheckResult]
+    code: str | UnsetType = UNSET
+    session: SessionView | UnsetType = UNSET
+
+
+class UserRevokeRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    external_user_id: HostId
+    block: bool = False
+
+
+class UserRevokeAnswer(Struct, rename="camel", frozen=True, kw_only=True):
+    """``customerId`` is what block and unblock take."""
+
+    customer_id: str
+    blocked: bool
+    revoked: int | None
+    before: Time
+
+
+class BlockAnswer(Struct, rename="camel", frozen=True, omit_defaults=True):
+    """A customer after a block or an unblock."""
+
+    id: str
+    blocked: bool
+    revoked: int | UnsetType | None = UNSET
+    before: Time | UnsetType = UNSET

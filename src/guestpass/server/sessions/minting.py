@@ -1,0 +1,214 @@
+"""Mint: make a token, commit its session, and only then answer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TypeAlias
+
+from msgspec import UNSET
+
+from guestpass.core import ids, times
+from guestpass.core.callers import secret_text
+from guestpass.core.tokens import issue, opaque, operations
+from guestpass.core.tokens.claims import SessionClaims, Status, StatusListEntry
+from guestpass.core.tokens.kinds import SESSION, prefix_of
+from guestpass.errors import CustomerBlocked, Unauthorized
+from guestpass.server.api_keys import service as api_keys
+from guestpass.server.api_keys.service import ApiKey
+from guestpass.server.clock import Clock, Entropy
+from guestpass.server.customers import service as customers
+from guestpass.server.customers.service import Derivation, Sighting
+from guestpass.server.projects.service import Issuer, Issuers
+from guestpass.server.revocation import service as revocation
+from guestpass.server.revocation.service import Entry, LeasedList
+from guestpass.server.sessions import index, sql
+from guestpass.server.sessions.api import MintAnswer, MintRequest
+from guestpass.server.sessions.model import WORD, Mint, SessionRow, TooEarly
+from guestpass.server.sessions.policy import Plan, plan
+from guestpass.server.signing_keys.service import Keyring, Signer
+from guestpass.server.storage.store import Store, Transaction
+
+Outcome: TypeAlias = TooEarly | None
+
+
+class Minting:
+    """``POST /v1/session-tokens``: policy, clock and entropy here; the token in ``core``; the row in ``sql``."""
+
+    def __init__(
+        self,
+        store: Store,
+        issuers: Issuers,
+        keyring: Keyring,
+        derivation: Derivation,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        prefix_word: str,
+    ) -> None:
+        self._store = store
+        self._issuers = issuers
+        self._keyring = keyring
+        self._derivation = derivation
+        self._clock = clock
+        self._entropy = entropy
+        self._prefix_word = prefix_word
+        self._lists: dict[int, LeasedList] = {}
+
+    async def mint(self, key: ApiKey, request: MintRequest) -> MintAnswer:
+        """Mint for a caller who may; the answer is given when the session is on disk.
+
+        Raises: ValidationFailed, InvalidExpiration, InvalidNotBefore, Forbidden, CustomerBlocked,
+        Unauthorized where the key was revoked meanwhile, JwtConfigurationError, Unavailable.
+        """
+        issuer = await self._issuers.by_number(key.issuer)
+        signer = (await self._keyring.of(issuer)).signer
+        now = self._clock()
+        planned = plan(request, key.ceiling, now=int(now))
+        entry = await self._status_entry(issuer)
+        floor_ms = int(now * 1000)
+        while True:
+            row = self._row(key, request, planned, entry, ids.time_ordered(floor_ms, self._entropy(ids.ENTROPY_BYTES)))
+            token, token_hash = self._token(row, issuer, signer)
+            outcome = await self._store.write(self._commit, _mint(row, token_hash, request, planned))
+            if outcome is None:
+                return _answer(row, token, issuer, planned)
+            floor_ms = outcome.floor_ms  # below a cut: signed again with a later id, never answered
+
+    def _row(self, key: ApiKey, request: MintRequest, planned: Plan, entry: Entry, session_id: bytes) -> SessionRow:
+        organization = request.external_organization_id
+        return SessionRow(
+            issuer=key.issuer,
+            id=session_id,
+            api_key_id=key.id,
+            customer_id=self._derivation.customer_id(key.issuer, request.external_user_id),
+            external_user_id=request.external_user_id,
+            organization_key=(
+                None if organization is UNSET else self._derivation.organization_key(key.issuer, organization)
+            ),
+            external_organization_id=None if organization is UNSET else organization,
+            scope=planned.scope,
+            issued_at=planned.issued_at,
+            not_before=planned.not_before,
+            expires_at=planned.expires_at,
+            max_uses=None if request.max_uses is UNSET else request.max_uses,
+            format=request.format,
+            status_list=entry.number,
+            status_index=entry.place,
+        )
+
+    def _token(self, row: SessionRow, issuer: Issuer, signer: Signer) -> tuple[str, bytes | None]:
+        prefix = prefix_of(SESSION, issuer.environment, word=self._prefix_word)
+        if row.format == "opaque":
+            token = opaque.make(prefix, row.public_id, self._entropy(secret_text.ENTROPY_BYTES))
+            return token, opaque.hash_of(token)
+        claims = claims_of(row, issuer)
+        return issue.issue(claims, prefix=prefix, header_segment=signer.session_header, key=signer.key), None
+
+    async def _status_entry(self, issuer: Issuer) -> Entry:
+        while True:
+            leased = self._lists.get(issuer.number)
+            entry = leased.draw(self._entropy(LeasedList.draw_bytes)) if leased else None
+            if entry is not None:
+                return entry
+            number = await self._store.write(self._lease, issuer.number)
+            if self._lists.get(issuer.number) is leased:  # another mint may have leased one while we waited
+                self._lists[issuer.number] = LeasedList(number)
+
+    def _lease(self, tx: Transaction, issuers: list[int]) -> list[int]:
+        return [revocation.lease_status_list(tx, issuer, now=int(self._clock())) for issuer in issuers]
+
+    def _commit(self, tx: Transaction, mints: list[Mint]) -> list[Outcome | Exception]:
+        """Decide and write every mint that waits, in one transaction."""
+        revoked = api_keys.revoked_among(tx, {mint.row.api_key_id for mint in mints})
+        blocked = customers.blocked_among(tx, {(mint.row.issuer, mint.row.customer_id) for mint in mints})
+        floors = _floors(tx, mints)
+        outcomes: list[Outcome | Exception] = []
+        accepted: list[Mint] = []
+        for mint in mints:
+            row = mint.row
+            if row.api_key_id in revoked:
+                outcomes.append(Unauthorized("The API key was revoked."))
+            elif (row.issuer, row.customer_id) in blocked:
+                outcomes.append(CustomerBlocked())
+            elif floors[row.id]:
+                outcomes.append(TooEarly(floors[row.id]))
+            else:
+                accepted.append(mint)
+                outcomes.append(None)
+        _write(tx, accepted)
+        return outcomes
+
+
+def claims_of(row: SessionRow, issuer: Issuer) -> SessionClaims:
+    """What the token of a session says."""
+    session_id = row.public_id
+    status = Status(
+        status_list=StatusListEntry(idx=row.status_index, uri=f"{issuer.location}/status-lists/{row.status_list}")
+    )
+    return SessionClaims(
+        iss=issuer.url,
+        aud=issuer.audience,
+        sub=row.external_user_id,
+        iat=row.issued_at,
+        exp=row.expires_at,
+        sid=session_id,
+        jti=session_id,
+        client_id=api_keys.public_id(row.api_key_id),
+        project_id=issuer.project.id,
+        environment=issuer.environment,
+        scope=row.scope,
+        status=status,
+        nbf=UNSET if row.not_before is None else row.not_before,
+        organization_id=UNSET if row.external_organization_id is None else row.external_organization_id,
+        max_uses=UNSET if row.max_uses is None else row.max_uses,
+    )
+
+
+def _floors(tx: Transaction, mints: list[Mint]) -> dict[bytes, int]:
+    """Return for each session id the milliseconds it must reach to be committed, 0 where it may be as it is."""
+    by_issuer: defaultdict[int, list[SessionRow]] = defaultdict(list)
+    for mint in mints:
+        by_issuer[mint.row.issuer].append(mint.row)
+    floors: dict[bytes, int] = {}
+    for issuer, rows in by_issuer.items():
+        indexed = index.indexed_up_to(tx, issuer)
+        after_cuts = revocation.floors(tx, issuer, [(row.subjects, row.minted_ms) for row in rows])
+        for row, floor in zip(rows, after_cuts, strict=True):
+            floors[row.id] = max(floor, ids.unix_ms_of(indexed) + 1) if row.id <= indexed else floor
+    return floors
+
+
+def _write(tx: Transaction, mints: list[Mint]) -> None:
+    sql.add(tx, [mint.row for mint in mints])
+    for mint in mints:
+        row = mint.row
+        if mint.metadata is not None:
+            sql.add_metadata(tx, row.issuer, row.id, mint.metadata)
+        if mint.token_hash is not None:
+            sql.add_opaque_token(tx, row.issuer, row.id, mint.token_hash)
+        if mint.email is not None:
+            sighting = Sighting(
+                row.issuer, row.customer_id, row.external_user_id, mint.email, mint.email_verified, row.issued_at
+            )
+            customers.record(tx, sighting)
+
+
+def _mint(row: SessionRow, token_hash: bytes | None, request: MintRequest, planned: Plan) -> Mint:
+    email = None if request.email is UNSET else request.email
+    return Mint(row, token_hash, planned.metadata, email, request.email_verified)
+
+
+def _answer(row: SessionRow, token: str, issuer: Issuer, planned: Plan) -> MintAnswer:
+    return MintAnswer(
+        id=ids.encode(WORD, row.id),
+        session_token=token,
+        expires_at=times.of_seconds(row.expires_at),
+        expires_in=row.expires_at - row.issued_at,
+        issued_at=times.of_seconds(row.issued_at),
+        environment=issuer.environment,
+        external_user_id=row.external_user_id,
+        allowed_operations=operations.names_of(row.scope),
+        denied_operations=planned.denied or UNSET,
+        external_organization_id=UNSET if row.external_organization_id is None else row.external_organization_id,
+        not_before=UNSET if row.not_before is None else times.of_seconds(row.not_before),
+    )

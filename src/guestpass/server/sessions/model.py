@@ -1,0 +1,59 @@
+"""Sessions as they are stored."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from guestpass.core import ids
+from guestpass.server.revocation.model import SubjectsOfSession
+
+WORD = "sess"
+Format = Literal["jwt", "opaque"]
+
+
+class SessionRow(NamedTuple):
+    """The hot row, in the order of its columns. Written once, never changed."""
+
+    issuer: int
+    id: bytes
+    api_key_id: bytes
+    customer_id: bytes
+    external_user_id: str
+    organization_key: bytes | None
+    external_organization_id: str | None
+    scope: str
+    issued_at: int
+    not_before: int | None
+    expires_at: int
+    max_uses: int | None
+    format: Format
+    status_list: int
+    status_index: int
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(WORD, self.id)
+
+    @property
+    def minted_ms(self) -> int:
+        return ids.unix_ms_of(self.id)
+
+    @property
+    def subjects(self) -> SubjectsOfSession:
+        return SubjectsOfSession(self.customer_id, self.organization_key, self.api_key_id)
+
+
+class Mint(NamedTuple):
+    """What one mint wants committed, in one piece."""
+
+    row: SessionRow
+    token_hash: bytes | None  # of an opaque token
+    metadata: str | None
+    email: str | None
+    email_verified: bool
+
+
+class TooEarly(NamedTuple):
+    """The id lies below a cut that covers it, or below what is already indexed; take one from ``floor_ms`` on."""
+
+    floor_ms: int

@@ -1,0 +1,116 @@
+"""What a mint may ask for, decided without looking anything up."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from guestpass.core import text, times
+from guestpass.core.bounds import (
+    LIFE_SECONDS_MAX,
+    LIFE_SECONDS_MIN,
+    METADATA_BYTES_MAX,
+    NOT_BEFORE_PAST_SECONDS_MAX,
+)
+from guestpass.core.tokens import operations
+from guestpass.errors import Detail, Forbidden, InvalidExpiration, InvalidNotBefore, ValidationFailed
+from guestpass.server.sessions.api import MintRequest
+
+
+class Plan(NamedTuple):
+    """A mint that the rules allow; times in whole Unix seconds."""
+
+    issued_at: int
+    not_before: int | None
+    expires_at: int
+    scope: str
+    denied: list[str]
+    metadata: str | None
+
+
+def plan(request: MintRequest, ceiling: str, *, now: int) -> Plan:
+    """Hold a request against the contract's table and the key's ceiling.
+
+    Raises: ValidationFailed, InvalidExpiration, InvalidNotBefore; Forbidden where no operation is left.
+    """
+    check_host_id("externalUserId", request.external_user_id)
+    check_host_id("externalOrganizationId", request.external_organization_id)
+    _check_email(request.email)
+    expires_at = now + _life(request.expires_in)
+    scope, denied = _scope(request.allowed_operations, ceiling)
+    return Plan(
+        now, _not_before(request.not_before, now, expires_at), expires_at, scope, denied, _metadata(request.metadata)
+    )
+
+
+def check_host_id(field: str, value: str | UnsetType) -> None:
+    """Raises: ValidationFailed naming ``field`` and the rule."""
+    fault = text.fault_of_id(value) if value is not UNSET else None
+    if fault:
+        raise invalid(field, fault)
+
+
+def invalid(field: str, rule: str) -> ValidationFailed:
+    return ValidationFailed(f"{field} {rule}.", details=(Detail(field, rule),))
+
+
+def _check_email(email: str | UnsetType) -> None:
+    if email is UNSET:
+        return
+    local, at, domain = email.rpartition("@")
+    if not (local and at and domain) or text.fault_of_id(email) or any(character.isspace() for character in email):
+        raise invalid("email", "must be an email address, like ada@example.com")
+
+
+def _life(expires_in: float) -> int:
+    if expires_in != math.floor(expires_in) or not LIFE_SECONDS_MIN <= expires_in <= LIFE_SECONDS_MAX:
+        rule = f"must be whole seconds from {LIFE_SECONDS_MIN} to {LIFE_SECONDS_MAX}"
+        raise InvalidExpiration(f"expiresIn {rule}.", details=(Detail("expiresIn", rule),))
+    return int(expires_in)
+
+
+def _not_before(not_before: str | UnsetType, now: int, expires_at: int) -> int | None:
+    if not_before is UNSET:
+        return None
+    try:
+        start = math.ceil(times.parse(not_before))
+    except ValueError as fault:
+        raise invalid("notBefore", str(fault)) from None
+    if start < now - NOT_BEFORE_PAST_SECONDS_MAX:
+        rule = f"must not be more than {NOT_BEFORE_PAST_SECONDS_MAX} seconds past; the server's clock says {times.of_seconds(now)}"
+    elif start >= expires_at:
+        rule = f"must be before the end of the session, {times.of_seconds(expires_at)}"
+    else:
+        return max(start, now)
+    raise InvalidNotBefore(f"notBefore {rule}.", details=(Detail("notBefore", rule),))
+
+
+def _scope(requested: list[str] | UnsetType, ceiling: str) -> tuple[str, list[str]]:
+    if requested is UNSET:
+        return ceiling, []
+    fault = operations.fault_of_list(requested)
+    if fault:
+        suffix, rule = fault
+        raise invalid(f"allowedOperations{suffix}", rule)
+    wanted = operations.scope_of(requested)
+    granted = operations.within(wanted, ceiling)
+    if wanted and not granted:
+        raise Forbidden(f"This API key may not grant any of: {', '.join(operations.names_of(wanted))}.")
+    if wanted == operations.UNRESTRICTED:
+        return granted, []
+    granted_names = operations.names_of(granted)
+    return granted, [name for name in operations.names_of(wanted) if name not in granted_names]
+
+
+def _metadata(raw: msgspec.Raw | UnsetType) -> str | None:
+    if raw is UNSET:
+        return None
+    sent = bytes(raw)
+    if not sent.startswith(b"{"):
+        raise invalid("metadata", "must be an object")
+    if len(sent) > METADATA_BYTES_MAX:
+        raise invalid("metadata", f"has {len(sent)} bytes; at most {METADATA_BYTES_MAX} are allowed")
+    return sent.decode()

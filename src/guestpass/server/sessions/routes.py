@@ -1,0 +1,266 @@
+"""The doors of the sessions room: decode, call, encode."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from msgspec import UNSET
+
+from guestpass.core import ids, times
+from guestpass.core.bounds import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
+from guestpass.core.revocation.cutoff import Status
+from guestpass.errors import Detail, NotFound, ValidationFailed
+from guestpass.server.api_keys import service as api_keys
+from guestpass.server.clock import Clock
+from guestpass.server.customers import service as customers
+from guestpass.server.customers.service import Derivation
+from guestpass.server.http.exchange import Answer, Exchange, answer
+from guestpass.server.http.routes import QueryParameter, Route
+from guestpass.server.projects.service import Issuers
+from guestpass.server.revocation.service import ALL, Subject
+from guestpass.server.sessions import api, index
+from guestpass.server.sessions.minting import Minting
+from guestpass.server.sessions.policy import check_host_id, invalid
+from guestpass.server.sessions.service import EndMany, Listing, Sessions, view_of
+from guestpass.server.sessions.verifying import Verifying
+
+OWN_SESSION = "session"  # revokedBy of a session that its own token ended
+STATUSES: tuple[Status, ...] = get_args(Status)
+_LIST_QUERY = (
+    QueryParameter("externalUserId", {"type": "string", "minLength": 1, "maxLength": 255}, "Sessions of this user."),
+    QueryParameter("externalOrganizationId", {"type": "string", "minLength": 1, "maxLength": 255}, "Of this one."),
+    QueryParameter("status", {"type": "string", "enum": list(STATUSES)}, "Sessions with this status now."),
+    QueryParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": PAGE_LIMIT_MAX, "default": PAGE_LIMIT_DEFAULT},
+        "Sessions on a page.",
+    ),
+    QueryParameter("cursor", {"type": "string"}, "`nextCursor` of the page before."),
+)
+
+
+class SessionRoutes:
+    def __init__(
+        self,
+        minting: Minting,
+        sessions: Sessions,
+        verifying: Verifying,
+        issuers: Issuers,
+        derivation: Derivation,
+        clock: Clock,
+    ) -> None:
+        self._minting = minting
+        self._sessions = sessions
+        self._verifying = verifying
+        self._issuers = issuers
+        self._derivation = derivation
+        self._clock = clock
+
+    async def mint(self, call: Exchange) -> Answer:
+        return answer(await self._minting.mint(call.key, call.body), status=201)
+
+    async def revoke_token(self, call: Exchange) -> Answer:
+        ending = self._sessions.ending(call.key.public_id)
+        at_ms, _ = await self._sessions.end_one(call.key.issuer, call.parameters["id"], ending)
+        return answer(api.Revoked(call.parameters["id"], times.of_milliseconds(at_ms)))
+
+    async def page(self, call: Exchange) -> Answer:
+        issuer, query = call.key.issuer, call.query
+        user, organization = query.get("externalUserId"), query.get("externalOrganizationId")
+        check_host_id("externalUserId", UNSET if user is None else user)
+        check_host_id("externalOrganizationId", UNSET if organization is None else organization)
+        organization_key = None if organization is None else self._derivation.organization_key(issuer, organization)
+        listing = Listing(
+            issuer=issuer,
+            owner=organization_key if user is None else self._derivation.customer_id(issuer, user),
+            organization=organization_key,
+            status=_status(query.get("status")),
+            below=_cursor(query.get("cursor")),
+            limit=_limit(query.get("limit")),
+        )
+        return answer(await self._sessions.page(listing))
+
+    async def get(self, call: Exchange) -> Answer:
+        return answer(await self._sessions.get(call.key.issuer, call.parameters["id"]))
+
+    async def revoke(self, call: Exchange) -> Answer:
+        body: api.RevokeRequest = call.body
+        ending = self._sessions.ending(call.key.public_id, reissue=body.reissue)
+        if body.id is not UNSET:
+            _only_one_named(body)
+            if body.issued_before is not UNSET:
+                raise invalid("issuedBefore", "does not go with id: one session is named already")
+            at_ms, ended_now = await self._sessions.end_one(call.key.issuer, body.id, ending)
+            return answer(api.RevokeAnswer(int(ended_now), times.of_milliseconds(at_ms)))
+        subject = self._subject(call.key.issuer, body)
+        end = EndMany(call.key.issuer, subject, ending, issued_before_ms=self._issued_before(body))
+        ended = await self._sessions.end_many(end)
+        return answer(api.RevokeAnswer(ended.living, times.of_milliseconds(ended.cut.before_ms)))
+
+    async def verify(self, call: Exchange) -> Answer:
+        body: api.VerifyRequest = call.body
+        issuer = await self._issuers.by_number(call.key.issuer)
+        operation = None if body.operation is UNSET else body.operation
+        explained = await self._verifying.explain(issuer, body.token, operation)
+        known = explained.known
+        return answer(
+            api.VerifyAnswer(
+                valid=explained.error is None,
+                code=UNSET if explained.error is None else explained.error.code,
+                session=UNSET if known is None else view_of(known.row, known.ending, int(self._clock())),
+                checks=[
+                    api.CheckResult(found.check, found.error is None, found.detail) for found in explained.findings
+                ],
+            )
+        )
+
+    async def own(self, call: Exchange) -> Answer:
+        verified = await self._verifying.bearer(call.token)
+        return answer(view_of(verified.row, None, int(self._clock()), metadata=UNSET))
+
+    async def end_own(self, call: Exchange) -> Answer:
+        verified = await self._verifying.bearer(call.token)
+        session_id = verified.row.public_id
+        at_ms, _ = await self._sessions.end_one(verified.issuer.number, session_id, self._sessions.ending(OWN_SESSION))
+        return answer(api.Revoked(session_id, times.of_milliseconds(at_ms)))
+
+    async def block(self, call: Exchange) -> Answer:
+        customer_id = _customer_id(call)
+        ending = self._sessions.ending(call.key.public_id)
+        end = EndMany(call.key.issuer, Subject("user", customer_id), ending, block=True, must_exist=True)
+        ended = await self._sessions.end_many(end)
+        before = times.of_milliseconds(ended.cut.before_ms)
+        return answer(
+            api.BlockAnswer(call.parameters["id"], blocked=ended.blocked, revoked=ended.living, before=before)
+        )
+
+    async def unblock(self, call: Exchange) -> Answer:
+        await self._sessions.unblock(call.key.issuer, _customer_id(call))
+        return answer(api.BlockAnswer(call.parameters["id"], blocked=False))
+
+    async def revoke_user(self, call: Exchange) -> Answer:
+        body: api.UserRevokeRequest = call.body
+        call.key.require("manage" if body.block else "revoke")
+        check_host_id("externalUserId", body.external_user_id)
+        customer_id = self._derivation.customer_id(call.key.issuer, body.external_user_id)
+        ending = self._sessions.ending(call.key.public_id)
+        end = EndMany(call.key.issuer, Subject("user", customer_id), ending, block=body.block)
+        ended = await self._sessions.end_many(end)
+        return answer(
+            api.UserRevokeAnswer(
+                customer_id=ids.encode(customers.WORD, customer_id),
+                blocked=ended.blocked,
+                revoked=ended.living,
+                before=times.of_milliseconds(ended.cut.before_ms),
+            )
+        )
+
+    def _subject(self, issuer: int, body: api.RevokeRequest) -> Subject:
+        _only_one_named(body)
+        if body.external_user_id is not UNSET:
+            check_host_id("externalUserId", body.external_user_id)
+            return Subject("user", self._derivation.customer_id(issuer, body.external_user_id))
+        if body.external_organization_id is not UNSET:
+            check_host_id("externalOrganizationId", body.external_organization_id)
+            return Subject("organization", self._derivation.organization_key(issuer, body.external_organization_id))
+        if body.api_key_id is not UNSET:
+            key_id = ids.decode(api_keys.WORD, body.api_key_id)
+            if key_id is None:
+                raise NotFound("There is no such API key.")
+            return Subject("api_key", key_id)
+        return ALL
+
+    def _issued_before(self, body: api.RevokeRequest) -> int | None:
+        if body.issued_before is UNSET:
+            return None
+        try:
+            moment = times.parse(body.issued_before)
+        except ValueError as fault:
+            raise invalid("issuedBefore", str(fault)) from None
+        if moment > self._clock():
+            raise invalid(
+                "issuedBefore", "must not be in the future; leave it out to revoke all that was minted until now"
+            )
+        return int(moment * 1000)
+
+    def table(self) -> list[Route]:
+        """Return the routes of this room."""
+        sessions, tokens, customers_, browser = "Sessions", "Session tokens", "Customers", "In the browser"
+        return [
+            Route(method="POST", path="/v1/session-tokens", handler=self.mint, tag=tokens, can="mint",
+                  summary="Mint a session and its token", body=api.MintRequest, answers={201: api.MintAnswer},
+                  codes=("INVALID_EXPIRATION", "INVALID_NOT_BEFORE", "CUSTOMER_BLOCKED", "JWT_CONFIGURATION_ERROR")),
+            Route(method="DELETE", path="/v1/session-tokens/{id}", handler=self.revoke_token, tag=tokens,
+                  can="revoke", summary="End a session", answers={200: api.Revoked}, codes=("NOT_FOUND",)),
+            Route(method="GET", path="/v1/sessions", handler=self.page, tag=sessions, can="read",
+                  summary="List sessions, newest first", query=_LIST_QUERY, answers={200: api.SessionPage}),
+            Route(method="GET", path="/v1/sessions/{id}", handler=self.get, tag=sessions, can="read",
+                  summary="Get a session", answers={200: api.SessionView}, codes=("NOT_FOUND",)),
+            Route(method="POST", path="/v1/sessions/revoke", handler=self.revoke, tag=sessions, can="revoke",
+                  summary="End one session, or any number in one cheap write", body=api.RevokeRequest,
+                  answers={200: api.RevokeAnswer}, codes=("NOT_FOUND",)),
+            Route(method="POST", path="/v1/tokens/verify", handler=self.verify, tag=tokens, can="verify",
+                  summary="Check a token and explain every step", body=api.VerifyRequest,
+                  answers={200: api.VerifyAnswer}),
+            Route(method="GET", path="/v1/session", handler=self.own, tag=browser, caller="token", browser=True,
+                  summary="Who am I", answers={200: api.SessionView}),
+            Route(method="DELETE", path="/v1/session", handler=self.end_own, tag=browser, caller="token", browser=True,
+                  summary="End my own session", answers={200: api.Revoked}),
+            Route(method="POST", path="/v1/customers/{id}/block", handler=self.block, tag=customers_, can="manage",
+                  summary="End a customer's sessions and refuse new ones", answers={200: api.BlockAnswer},
+                  codes=("NOT_FOUND",)),
+            Route(method="POST", path="/v1/customers/{id}/unblock", handler=self.unblock, tag=customers_,
+                  can="manage", summary="Allow a blocked customer again", answers={200: api.BlockAnswer},
+                  codes=("NOT_FOUND",)),
+            Route(method="POST", path="/v1/users/revoke", handler=self.revoke_user, tag=customers_,
+                  summary="The stolen-laptop call: end all sessions of a user", body=api.UserRevokeRequest,
+                  answers={200: api.UserRevokeAnswer}),
+        ]  # fmt: skip
+
+
+def _only_one_named(body: api.RevokeRequest) -> None:
+    named = [
+        name
+        for name, value in (
+            ("id", body.id),
+            ("externalUserId", body.external_user_id),
+            ("externalOrganizationId", body.external_organization_id),
+            ("apiKeyId", body.api_key_id),
+            ("all", body.all),
+        )
+        if value is not UNSET
+    ]
+    if len(named) != 1:
+        rule = "send exactly one of id, externalUserId, externalOrganizationId, apiKeyId, all"
+        raise ValidationFailed(f"The body names {len(named)} of them; {rule}.", details=(Detail("", rule),))
+
+
+def _status(text: str | None) -> Status | None:
+    if text is not None and text not in STATUSES:
+        raise invalid("status", f"must be one of {', '.join(STATUSES)}")
+    return text
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return PAGE_LIMIT_DEFAULT
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= PAGE_LIMIT_MAX:
+        raise invalid("limit", f"must be a whole number from 1 to {PAGE_LIMIT_MAX}")
+    return int(text)
+
+
+def _cursor(text: str | None) -> bytes:
+    """A cursor is the id of the last session shown; what a client makes of it is its own affair."""
+    if text is None:
+        return index.AFTER_ALL_IDS
+    below = ids.decode("page", text)
+    if below is None:
+        raise invalid("cursor", "must be the nextCursor of the page before")
+    return below
+
+
+def _customer_id(call: Exchange) -> bytes:
+    customer_id = ids.decode(customers.WORD, call.parameters["id"])
+    if customer_id is None:
+        raise NotFound("There is no such customer.")
+    return customer_id

@@ -1,0 +1,234 @@
+"""Read and end sessions: get, list, revoke one, revoke many, block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from guestpass.core import ids, times
+from guestpass.core.bounds import LIFE_SECONDS_MAX
+from guestpass.core.revocation.cutoff import Ending, Status, status_of
+from guestpass.core.tokens import operations
+from guestpass.errors import NotFound
+from guestpass.server.api_keys import service as api_keys
+from guestpass.server.clock import Clock
+from guestpass.server.customers import service as customers
+from guestpass.server.projects.model import environment_of
+from guestpass.server.revocation import service as revocation
+from guestpass.server.revocation.service import CutMade, Subject
+from guestpass.server.sessions import index, sql
+from guestpass.server.sessions.api import SessionPage, SessionView
+from guestpass.server.sessions.model import WORD, SessionRow
+from guestpass.server.storage.store import Store, Transaction
+
+COUNT_MAX = 10_000  # living sessions that a revoke counts exactly
+EXAMINED_MAX = 200_000  # sessions that a count or a page looks at before it gives up
+
+
+class EndOne(NamedTuple):
+    issuer: int
+    session_id: bytes
+    ending: Ending
+
+
+class EndMany(NamedTuple):
+    """A cut; ``block``: refuse the customer (the subject) from now on."""
+
+    issuer: int
+    subject: Subject
+    ending: Ending
+    issued_before_ms: int | None = None
+    block: bool = False
+    must_exist: bool = False
+
+
+class Ended(NamedTuple):
+    """``living``: living sessions that the cut ended, None over 10 000."""
+
+    cut: CutMade
+    blocked: bool
+    living: int | None
+
+
+class Listing(NamedTuple):
+    """Which sessions to list; ``below``: an exclusive upper edge, from a cursor."""
+
+    issuer: int
+    owner: bytes | None
+    organization: bytes | None
+    status: Status | None
+    below: bytes
+    limit: int
+
+
+class Sessions:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def ending(self, by: str, *, reissue: bool = False) -> Ending:
+        return Ending(int(self._clock() * 1000), by, reissue)
+
+    async def get(self, issuer: int, session_id: str) -> SessionView:
+        """Raises: NotFound, also for another issuer's session."""
+        key = ids.decode(WORD, session_id)
+        view = await self._store.read(lambda tx: _view_by_id(tx, issuer, key, int(self._clock()))) if key else None
+        if view is None:
+            raise NotFound("There is no such session.")
+        return view
+
+    async def page(self, listing: Listing) -> SessionPage:
+        """Return a page, newest first."""
+        return await self._store.read(lambda tx: _page(tx, listing, int(self._clock())))
+
+    async def end_one(self, issuer: int, session_id: str, ending: Ending) -> tuple[int, bool]:
+        """End a session; return (its end in Unix ms, whether this call ended it). Raises: NotFound."""
+        key = ids.decode(WORD, session_id)
+        if key is None:
+            raise NotFound("There is no such session.")
+        return await self._store.write(_end_each, EndOne(issuer, key, ending))
+
+    async def end_many(self, end: EndMany) -> Ended:
+        """Make a cut, and block the customer where that is asked. Raises: NotFound."""
+        made, blocked = await self._store.write(_cut_each, end)
+        now = int(self._clock())
+        living = await self._store.read(lambda tx: _count_ended_by(tx, made, now))
+        return Ended(made, blocked, living)
+
+    async def unblock(self, issuer: int, customer_id: bytes) -> None:
+        """Raises: NotFound."""
+        await self._store.write(_unblock_each, (issuer, customer_id))
+
+
+def _end_each(tx: Transaction, items: list[EndOne]) -> list[tuple[int, bool] | Exception]:
+    outcomes: list[tuple[int, bool] | Exception] = []
+    for issuer, session_id, ending in items:
+        found = sql.find(tx, issuer, session_id)
+        if found is None:
+            outcomes.append(NotFound("There is no such session."))
+            continue
+        before = _ending(tx, found)
+        revocation.end_one(tx, issuer, session_id, ending)
+        outcomes.append((before.at_ms if before else ending.at_ms, before is None))
+    return outcomes
+
+
+def _cut_each(tx: Transaction, items: list[EndMany]) -> list[tuple[CutMade, bool] | Exception]:
+    outcomes: list[tuple[CutMade, bool] | Exception] = []
+    for end in items:
+        if end.must_exist and not _customer_exists(tx, end.issuer, end.subject.key):
+            outcomes.append(NotFound("There is no such customer."))
+            continue
+        if end.block:
+            customers.block(tx, end.issuer, end.subject.key, now=end.ending.at_ms // 1000, by=end.ending.by)
+        made = revocation.cut(tx, end.issuer, end.subject, end.ending, issued_before_ms=end.issued_before_ms)
+        blocked = end.subject.kind == "user" and customers.is_blocked(tx, end.issuer, end.subject.key)
+        outcomes.append((made, blocked))
+    return outcomes
+
+
+def _unblock_each(tx: Transaction, items: list[tuple[int, bytes]]) -> list[Exception | None]:
+    outcomes: list[Exception | None] = []
+    for issuer, customer_id in items:
+        if _customer_exists(tx, issuer, customer_id):
+            customers.unblock(tx, issuer, customer_id)
+            outcomes.append(None)
+        else:
+            outcomes.append(NotFound("There is no such customer."))
+    return outcomes
+
+
+def _customer_exists(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
+    return (
+        customers.is_recorded(tx, issuer, customer_id)
+        or customers.is_blocked(tx, issuer, customer_id)
+        or next(index.newest_first(tx, issuer, customer_id, below=index.AFTER_ALL_IDS), None) is not None
+    )
+
+
+def _ending(tx: Transaction, found: sql.Found) -> Ending | None:
+    row, own, horizon = found
+    return revocation.ending_in(tx, row.issuer, row.id, row.subjects, own, horizon)
+
+
+def _count_ended_by(tx: Transaction, made: CutMade, now: int) -> int | None:
+    """Count the living sessions that ``made``, and nothing before it, has ended."""
+    count = examined = 0
+    subject = made.subject
+    owner = subject.key if subject.kind in ("user", "organization") else None
+    oldest_living = ids.first_of(max(0, (now - LIFE_SECONDS_MAX) * 1000))
+    for session_id in index.newest_first(tx, made.issuer, owner, below=ids.first_of(made.before_ms)):
+        examined += 1
+        if session_id < oldest_living:
+            break
+        found = sql.find(tx, made.issuer, session_id)
+        if found is not None and _covers(subject, found[0]) and found[0].expires_at > now:
+            row, own, _ = found
+            count += revocation.was_ended_by(tx, made, row.id, row.subjects, own)
+        if count > COUNT_MAX or examined > EXAMINED_MAX:
+            return None
+    return count
+
+
+def _covers(subject: Subject, row: SessionRow) -> bool:
+    return subject.kind != "api_key" or row.api_key_id == subject.key
+
+
+def _page(tx: Transaction, listing: Listing, now: int) -> SessionPage:
+    views: list[SessionView] = []
+    last = None
+    for found in _listed(tx, listing):
+        if len(views) == listing.limit:
+            return SessionPage(views, last)
+        last = ids.encode("page", found[0].id)
+        view = _view(tx, found, now)
+        if listing.status in (None, view.status):
+            views.append(view)
+    return SessionPage(views, None)
+
+
+def _listed(tx: Transaction, listing: Listing) -> Iterator[sql.Found]:
+    for session_id in index.newest_first(tx, listing.issuer, listing.owner, below=listing.below):
+        found = sql.find(tx, listing.issuer, session_id)
+        if found is not None and listing.organization in (None, found[0].organization_key):
+            yield found
+
+
+def _view_by_id(tx: Transaction, issuer: int, key: bytes, now: int) -> SessionView | None:
+    found = sql.find(tx, issuer, key)
+    return _view(tx, found, now) if found else None
+
+
+def _view(tx: Transaction, found: sql.Found, now: int) -> SessionView:
+    row = found[0]
+    return view_of(row, _ending(tx, found), now, metadata=sql.metadata_of(tx, row.issuer, row.id))
+
+
+def view_of(
+    row: SessionRow, ending: Ending | None, now: int, *, metadata: str | UnsetType | None = UNSET
+) -> SessionView:
+    """Show a session. ``metadata``: the JSON as it was sent, None where there is none, absent to leave it out."""
+    return SessionView(
+        id=row.public_id,
+        environment=environment_of(row.issuer),
+        status=status_of(
+            ended=ending is not None, suspended=False, not_before=row.not_before, expires_at=row.expires_at, now=now
+        ),
+        renewable=False,
+        format=row.format,
+        customer_id=ids.encode(customers.WORD, row.customer_id),
+        external_user_id=row.external_user_id,
+        external_organization_id=row.external_organization_id,
+        allowed_operations=operations.names_of(row.scope),
+        metadata=msgspec.Raw(metadata.encode()) if isinstance(metadata, str) else metadata,
+        api_key_id=api_keys.public_id(row.api_key_id),
+        issued_at=times.of_seconds(row.issued_at),
+        not_before=None if row.not_before is None else times.of_seconds(row.not_before),
+        expires_at=times.of_seconds(row.expires_at),
+        last_refreshed_at=None,
+        revoked_at=None if ending is None else times.of_milliseconds(ending.at_ms),
+        revoked_by=None if ending is None else ending.by,
+    )

@@ -1,0 +1,188 @@
+"""Hold a token against the checklist, and its session against the store."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from guestpass.core import ids
+from guestpass.core.bounds import SERVER_START_LEEWAY_SECONDS, TOKEN_BYTES_MAX
+from guestpass.core.jose.jwk import Algorithm
+from guestpass.core.revocation.cutoff import Ending
+from guestpass.core.tokens import check, kinds
+from guestpass.core.tokens.check import Expectation, Inspection, State
+from guestpass.core.tokens.claims import SessionClaims
+from guestpass.core.tokens.explain import Finding, explain
+from guestpass.core.tokens.keys import KeySet
+from guestpass.core.tokens.kinds import ENVIRONMENTS
+from guestpass.core.tokens.remembered import RememberingVerifier
+from guestpass.errors import GuestpassError, TokenKeyUnknown, TokenMalformed, TokenMissing
+from guestpass.server.clock import Clock
+from guestpass.server.projects.service import Issuer, Issuers
+from guestpass.server.revocation import service as revocation
+from guestpass.server.sessions import sql
+from guestpass.server.sessions.minting import claims_of
+from guestpass.server.sessions.model import WORD, SessionRow
+from guestpass.server.signing_keys.service import Keyring
+from guestpass.server.storage.store import Store
+
+ALGORITHMS = frozenset[Algorithm]({"ES256", "EdDSA", "RS256"})
+
+
+class Known(NamedTuple):
+    """A session as the store has it now."""
+
+    row: SessionRow
+    ending: Ending | None
+
+
+class Verified(NamedTuple):
+    """A token that passed every check, with its session."""
+
+    claims: SessionClaims
+    issuer: Issuer
+    row: SessionRow
+
+
+class Explained(NamedTuple):
+    findings: list[Finding]
+    error: GuestpassError | None
+    known: Known | None
+
+
+class _Desk(NamedTuple):
+    """What tokens of one issuer are held against. Made anew whenever the issuer's keys change."""
+
+    keys: KeySet
+    expect: Expectation
+    verifier: RememberingVerifier
+
+
+class Verifying:
+    def __init__(self, store: Store, issuers: Issuers, keyring: Keyring, clock: Clock, *, prefix_word: str) -> None:
+        self._store = store
+        self._issuers = issuers
+        self._keyring = keyring
+        self._clock = clock
+        self._prefix_word = prefix_word
+        self._desks: dict[int, _Desk] = {}
+        self._issuer_of_header: dict[str, int] = {}
+        self._environment_of_prefix = {
+            kinds.prefix_of(kinds.SESSION, environment, word=prefix_word): environment for environment in ENVIRONMENTS
+        }
+
+    async def bearer(self, token: str) -> Verified:
+        """Check a token that names its issuer itself, on a route that any of our users' browsers may call.
+
+        Raises: TokenError.
+        """
+        if not token:
+            raise TokenMissing
+        if len(token) > TOKEN_BYTES_MAX:
+            raise TokenMalformed(f"The token is longer than {TOKEN_BYTES_MAX} bytes; it was not read.")
+        issuer = await self._issuer_of(token)
+        desk = await self._desk(issuer)
+        now = int(self._clock())
+        if "." not in token:
+            return await self._opaque(token, issuer, desk, now)
+        try:
+            claims = desk.verifier.verify(token, now=now)
+        except TokenKeyUnknown:
+            desk = await self._desk(issuer, look_again=True)
+            claims = desk.verifier.verify(token, now=now)
+        known = await self.known(issuer, claims.sid)
+        ins = Inspection(token, desk.expect, desk.keys, now)
+        ins.claims, ins.state = claims, _state(known)
+        check.verify(ins, check.STATE_CHECKS)
+        assert known is not None  # noqa: S101 - the revocation check refuses a session that is not there
+        return Verified(claims, issuer, known.row)
+
+    async def explain(self, issuer: Issuer, token: str, operation: str | None) -> Explained:
+        """Walk the whole checklist for a caller of ``issuer`` and say what each line found."""
+        desk = await self._desk(issuer)
+        now = int(self._clock())
+        ins = Inspection(token, desk.expect, desk.keys, now, operation)
+        known = await self._prepare_opaque(ins, issuer)
+        walked = explain(ins, check.TOKEN_CHECKS)
+        if isinstance(walked.first_error, TokenKeyUnknown):
+            desk = await self._desk(issuer, look_again=True)
+            ins = Inspection(token, desk.expect, desk.keys, now, operation)
+            walked = explain(ins, check.TOKEN_CHECKS)
+        if not walked.may_go_on or ins.claims is None:
+            return Explained(walked.findings, walked.first_error, None)
+        if ins.opaque_id is None:
+            known = await self.known(issuer, ins.claims.sid)
+            ins.state = _state(known)
+        findings = walked.findings + explain(ins, check.STATE_CHECKS).findings
+        return Explained(findings, next((finding.error for finding in findings if finding.error), None), known)
+
+    async def known(self, issuer: Issuer, session_id: str) -> Known | None:
+        """Return a session of this issuer, or None; another issuer's is not found."""
+        key = ids.decode(WORD, session_id)
+        found = await sql.look_up(self._store, issuer.number, key) if key else None
+        if found is None:
+            return None
+        row, own, horizon = found
+        ending = await revocation.look_up_ending(self._store, row.issuer, row.id, row.subjects, own, horizon)
+        return Known(row, ending)
+
+    async def _opaque(self, token: str, issuer: Issuer, desk: _Desk, now: int) -> Verified:
+        ins = Inspection(token, desk.expect, desk.keys, now)
+        known = await self._prepare_opaque(ins, issuer)
+        claims = check.verify(ins, check.CHECKS)
+        assert known is not None  # noqa: S101 - the signature check refuses a session that is not there
+        return Verified(claims, issuer, known.row)
+
+    async def _prepare_opaque(self, ins: Inspection, issuer: Issuer) -> Known | None:
+        """Lay beside an opaque token what it is to be compared with; nothing is shown unless its hash is equal."""
+        session_id = check.session_to_load_first(ins)
+        found = await self._opaque_token(session_id) if session_id else None
+        if session_id is None or found is None or found[0] != issuer.number:
+            return None
+        known = await self.known(issuer, session_id)
+        if known is not None:
+            ins.claims = claims_of(known.row, issuer)
+            ins.state = State(known.ending, found[1])
+        return known
+
+    async def _opaque_token(self, session_id: str) -> tuple[int, bytes] | None:
+        key = ids.decode(WORD, session_id)
+        return await sql.look_up_opaque_token(self._store, key) if key else None
+
+    async def _issuer_of(self, token: str) -> Issuer:
+        """Choose the issuer that a token is held against; the checks then prove that it is the right one.
+
+        The text is not trusted by this: a token that names another issuer than its own meets keys that do not fit.
+        """
+        prefix = next((p for p in self._environment_of_prefix if token.startswith(p)), "")
+        environment = self._environment_of_prefix.get(prefix, ENVIRONMENTS[0])
+        header, _, rest = token[len(prefix) :].partition(".")
+        number = self._issuer_of_header.get(header)
+        if number is None and not rest and prefix:
+            found = await self._opaque_token("sess_" + header[: ids.ID_CHARACTERS])
+            number = found[0] if found else None
+        if number is not None:
+            return await self._issuers.by_number(number)
+        named = await self._issuers.by_url(check.unverified_issuer(rest.partition(".")[0])) if rest else None
+        return named or await self._issuers.at(environment)
+
+    async def _desk(self, issuer: Issuer, *, look_again: bool = False) -> _Desk:
+        keys = (await (self._keyring.look_again(issuer) if look_again else self._keyring.of(issuer))).verifying
+        desk = self._desks.get(issuer.number)
+        if desk is None or desk.keys is not keys:
+            expect = Expectation(
+                issuer=issuer.url,
+                audience=issuer.audience,
+                environment=issuer.environment,
+                project_id=issuer.project.id,
+                algorithms=ALGORITHMS,
+                base=self._issuers.base_url,
+                prefix_word=self._prefix_word,
+                start_leeway_seconds=SERVER_START_LEEWAY_SECONDS,
+            )
+            desk = self._desks[issuer.number] = _Desk(keys, expect, RememberingVerifier(keys, expect))
+            self._issuer_of_header.update(dict.fromkeys(keys.by_header, issuer.number))
+        return desk
+
+
+def _state(known: Known | None) -> State | None:
+    return None if known is None else State(known.ending)

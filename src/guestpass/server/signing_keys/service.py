@@ -1,0 +1,113 @@
+"""The keyring: each issuer's keys, made on first use, private parts sealed at rest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from guestpass.core.jose.jwk import SigningKey, import_signing_key, import_verifying_key, signing_key_from_private
+from guestpass.core.tokens.keys import KeySet
+from guestpass.errors import JwtConfigurationError
+from guestpass.server.clock import Clock
+from guestpass.server.projects.service import Issuer
+from guestpass.server.signing_keys import sql
+from guestpass.server.signing_keys.model import IssuerKeys, Signer, SigningAlgorithm, StoredKey
+from guestpass.server.storage.sealing import MasterKeyError, Sealer
+from guestpass.server.storage.store import Store, Transaction
+
+__all__ = ["IssuerKeys", "Keyring", "Signer", "SigningAlgorithm"]
+
+RELOAD_SECONDS = 1.0  # a flood of unknown key ids reads the store once in that time
+RSA_BITS = 2048
+
+
+class _NewKey(NamedTuple):
+    issuer: int
+    key: StoredKey
+
+
+class Keyring:
+    def __init__(self, store: Store, sealer: Sealer, clock: Clock, algorithm: SigningAlgorithm) -> None:
+        self._store = store
+        self._sealer = sealer
+        self._clock = clock
+        self._algorithm = algorithm
+        self._keys: dict[int, IssuerKeys] = {}
+        self._loaded_at: dict[int, float] = {}
+        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def of(self, issuer: Issuer) -> IssuerKeys:
+        """Return the issuer's keys; the first call for an issuer that has none makes one.
+
+        Raises: JwtConfigurationError where the private key cannot be unsealed; Unavailable.
+        """
+        keys = self._keys.get(issuer.number)
+        return keys if keys is not None else await self._load(issuer)
+
+    async def look_again(self, issuer: Issuer) -> IssuerKeys:
+        """Return the keys after a token named one that is not known: another server may have made it."""
+        if self._clock() - self._loaded_at.get(issuer.number, 0.0) < RELOAD_SECONDS:
+            return await self.of(issuer)
+        return await self._load(issuer)
+
+    async def _load(self, issuer: Issuer) -> IssuerKeys:
+        async with self._turns[issuer.number]:
+            self._loaded_at[issuer.number] = self._clock()
+            stored = await self._store.read(lambda tx: sql.of_issuer(tx, issuer.number))
+            if not any(key.algorithm == self._algorithm for key in stored):
+                new = await asyncio.to_thread(self._make, issuer)
+                stored = await self._store.write(self._add_if_still_missing, _NewKey(issuer.number, new))
+            known = self._keys.get(issuer.number)
+            if known is not None and known.verifying.by_kid.keys() == {key.kid for key in stored}:
+                return known
+            self._keys[issuer.number] = keys = self._open(issuer, stored)
+            return keys
+
+    def _make(self, issuer: Issuer) -> StoredKey:
+        key = signing_key_from_private(_generate(self._algorithm))
+        return StoredKey(
+            key.kid,
+            key.algorithm,
+            json.dumps(key.verifying_key.public_jwk()),
+            self._sealer.seal(_purpose(issuer.number, key.kid), json.dumps(key.private_jwk()).encode()),
+        )
+
+    def _add_if_still_missing(self, tx: Transaction, items: list[_NewKey]) -> list[list[StoredKey]]:
+        outcomes = []
+        for issuer, new in items:
+            if not any(key.algorithm == new.algorithm for key in sql.of_issuer(tx, issuer)):
+                sql.add(tx, issuer, new, now=int(self._clock()))
+            outcomes.append(sql.of_issuer(tx, issuer))
+        return outcomes
+
+    def _open(self, issuer: Issuer, stored: list[StoredKey]) -> IssuerKeys:
+        newest = next(key for key in stored if key.algorithm == self._algorithm)
+        verifying = [import_verifying_key(json.loads(key.public_jwk)) for key in stored]
+        return IssuerKeys(
+            Signer(self._unseal(issuer, newest)), KeySet(verifying), {"keys": [key.public_jwk() for key in verifying]}
+        )
+
+    def _unseal(self, issuer: Issuer, key: StoredKey) -> SigningKey:
+        try:
+            private = self._sealer.open(_purpose(issuer.number, key.kid), key.sealed_private_jwk)
+        except MasterKeyError as fault:
+            raise JwtConfigurationError(internal=str(fault)) from fault
+        return import_signing_key(json.loads(private))
+
+
+def _purpose(issuer: int, kid: str) -> str:
+    return f"signing_key:{issuer}:{kid}"
+
+
+def _generate(
+    algorithm: SigningAlgorithm,
+) -> ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey:
+    if algorithm == "ES256":
+        return ec.generate_private_key(ec.SECP256R1())
+    if algorithm == "EdDSA":
+        return ed25519.Ed25519PrivateKey.generate()
+    return rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
