@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import utils
 from jose_keys import PRIVATE_KEYS, SIGNING_KEYS
 from jose_tokens import ES256, HS256, PAYLOAD, good_token, segment, signed_under
 
-from guestpass.core.jose import _hs256, base64url
+from guestpass.core.jose import _es256, _hs256, base64url
 from guestpass.core.jose.jws import (
     AlgorithmRefused,
     HeaderRefused,
@@ -155,6 +155,20 @@ def test_es256_takes_one_form_only(signature):
     key = ES256.verifying_key
     assert key.verifies(b"message", signature) is False
     assert key.verifies_segment(b"message", base64url.encode(signature)) is False
+
+
+@pytest.mark.parametrize(
+    ("r", "s"), [(1, 2), (2**247, 2**200), (2**255, 2**255 + 1), (0x80, 0xFF), (2**248 - 1, 2**255)]
+)
+def test_es256_signatures_always_have_64_bytes(r, s):
+    """One r in 256 is shorter in DER; a JWS has leading zeros instead (RFC 7518 section 3.4)."""
+
+    class SignsShort:
+        def sign(self, *_):
+            return utils.encode_dss_signature(r, s)
+
+    key = _es256.Es256SigningKey("k", ES256.verifying_key, SignsShort())
+    assert key.sign(b"message") == raw(r, s)
 
 
 @pytest.mark.parametrize("size", [0, 1, 31, 33, 63, 65, 255, 257, 4000])

@@ -20,7 +20,7 @@ from guestpass.core.bounds import TOKEN_BYTES_MAX
 from guestpass.core.jose import base64url
 from guestpass.core.jose.jwk import KID_LENGTH_MAX, Algorithm, SigningKey, VerifyingKey
 
-HEADER_BYTES_MAX = 1024  # of the decoded header
+HEADER_BYTES_MAX = 2048  # of the decoded header: a kid and a typ at their limits fit
 ALG_LENGTH_MAX = 32  # characters
 TYP_LENGTH_MAX = 128  # characters
 HEADER_DEPTH_MAX = 4
@@ -104,7 +104,8 @@ def read_header(segment: str) -> Header:
 
 def encode_header(algorithm: Algorithm, kid: str, typ: str) -> str:
     """Return the header segment: the same text for the same values, so that it can be looked up whole."""
-    return base64url.encode(json.dumps({"alg": algorithm, "kid": kid, "typ": typ}, separators=(",", ":")).encode())
+    header = json.dumps({"alg": algorithm, "kid": kid, "typ": typ}, separators=(",", ":"), ensure_ascii=False)
+    return base64url.encode(header.encode())
 
 
 def sign_compact(header_segment: str, payload: bytes, key: SigningKey) -> str:
