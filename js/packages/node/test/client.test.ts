@@ -154,10 +154,11 @@ describe('the other resources', () => {
     })
     const verdict = await gp.tokens.verify({ token: 'gp_session_test_x', operation: 'read_invoices' })
     expect(verdict.session?.expiresAt).toEqual(new Date('2026-11-21T10:00:00Z'))
-    service.reply({ body: { id: 'cust_1', blocked: true } })
-    expect(await gp.customers.block('cust_1')).toEqual({ id: 'cust_1', blocked: true })
+    const before = '2026-11-21T09:30:00Z'
+    service.reply({ body: { id: 'cust_1', blocked: true, revoked: 1, before } })
+    expect(await gp.customers.block('cust_1')).toMatchObject({ blocked: true, before: new Date(before) })
     await gp.customers.unblock('cust_1')
-    service.reply({ body: { revoked: 1, before: '2026-11-21T09:30:00Z', blocked: true } })
+    service.reply({ body: { revoked: 1, before, blocked: true } })
     await gp.users.revoke({ externalUserId: 'ada', block: true })
     expect(service.received.map(({ method, path }) => `${method} ${path}`)).toEqual([
       'POST /v1/tokens/verify',

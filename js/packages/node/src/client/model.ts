@@ -63,10 +63,13 @@ export interface SessionDetails {
   readonly status: SessionStatus
   readonly renewable: boolean
   readonly format: 'jwt' | 'opaque'
+  /** `cust_…`: what `customers.block` takes. */
+  readonly customerId?: string
   readonly externalUserId: string
   readonly externalOrganizationId: string | null
   readonly allowedOperations: readonly string[]
-  readonly metadata: Readonly<Record<string, unknown>> | null
+  /** As it was sent at the mint; some answers leave it out. */
+  readonly metadata?: Readonly<Record<string, unknown>> | null
   readonly apiKeyId: string | null
   readonly issuedAt: Date
   readonly notBefore: Date | null
@@ -122,13 +125,17 @@ export interface RevokeUserParams {
 export interface UserRevocation extends Revocation {
   readonly blocked: boolean
   /** `cust_…`, for `customers.unblock`. */
-  readonly customerId?: string
+  readonly customerId: string
 }
 
 /** While a customer is blocked, no session can be opened for them. */
 export interface CustomerBlock {
   readonly id: string
   readonly blocked: boolean
+  /** How many living sessions a block ended; exact to 10 000, null above. */
+  readonly revoked?: number | null
+  /** Whatever was minted for the customer before is dead. */
+  readonly before?: Date
 }
 
 export interface VerifyTokenParams {

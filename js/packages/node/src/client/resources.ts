@@ -175,7 +175,8 @@ export class Customers {
     options: CallOptions | undefined,
   ): Promise<CustomerBlock> {
     const path = `/v1/customers/${pathId(id, 'cust_')}/${what}`
-    return withDates(await this.#transport.send({ method: 'POST', path, changes: true, options }), [])
+    const answer = await this.#transport.send({ method: 'POST', path, changes: true, options })
+    return withDates<CustomerBlock>(answer, ['before'])
   }
 }
 
