@@ -26,7 +26,7 @@ _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _DEPTH_CHANGE = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
-class JsonRefused(ValueError):  # noqa: N818 - house habit, like TokenExpired
+class JsonRefused(ValueError):
     """The bytes are not JSON that we read. ``path`` like ``a.b[0]``, empty where there is none."""
 
     def __init__(self, reason: str, path: str = "") -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from guestpass.core.tokens.kinds import ENVIRONMENTS
+from guestpass.errors import Unavailable
 from guestpass.server.api_keys.service import ApiKeys
 from guestpass.server.clock import Clock, Entropy, system_clock, system_entropy
 from guestpass.server.customers.service import Derivation
@@ -23,8 +25,9 @@ from guestpass.server.sessions.service import Sessions
 from guestpass.server.sessions.verifying import Verifying
 from guestpass.server.signing_keys.routes import SigningKeyRoutes
 from guestpass.server.signing_keys.service import Keyring
-from guestpass.server.storage import facts
-from guestpass.server.storage.sealing import Sealer
+from guestpass.server.storage import facts, migrate
+from guestpass.server.storage.sealing import MasterKey, Sealer, load_or_create_key_file
+from guestpass.server.storage.sqlite import SqliteStore
 from guestpass.server.storage.store import Store, Transaction
 
 
@@ -48,6 +51,40 @@ class Service:
     async def close(self) -> None:
         await self.jobs.stop()
         await self.store.close()
+
+
+DATABASE_FILE = "guestpass.sqlite3"
+MASTER_KEY_FILE = "master.key"
+
+
+def is_initialized(settings: Settings) -> bool:
+    """Say whether the data directory holds a store."""
+    return (Path(settings.data_dir) / DATABASE_FILE).exists()
+
+
+async def open_embedded(settings: Settings) -> Service:
+    """Open the store in the data directory, make it where it is missing, migrate it, and wire the rooms over it.
+
+    Raises: Unavailable, MasterKeyError, SettingsError: sentences for the operator.
+    """
+    store, sealer = _open_store(settings)
+    try:
+        migrate.upgrade(store)
+        return await open_service(settings, store, sealer)
+    except Exception:
+        await store.close()
+        raise
+
+
+def _open_store(settings: Settings) -> tuple[SqliteStore, Sealer]:
+    directory = Path(settings.data_dir)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key_file = directory / MASTER_KEY_FILE
+        key = MasterKey.from_text(settings.master_key) if settings.master_key else load_or_create_key_file(key_file)
+    except OSError as fault:
+        raise Unavailable(f"The data directory {directory} cannot be used: {fault.strerror}.") from fault
+    return SqliteStore(directory / DATABASE_FILE), Sealer(key)
 
 
 async def open_service(
@@ -99,6 +136,16 @@ def create_app(service: Service) -> Application:
     return Application(table, service.api_keys, base_url=service.base_url, clock=service.clock, entropy=service.entropy)
 
 
+async def change_public_url(settings: Settings, url: str) -> None:
+    """Make ``url`` the store's public URL; tokens that name the old one are refused from then on."""
+    store = SqliteStore(Path(settings.data_dir) / DATABASE_FILE)
+    try:
+        migrate.upgrade(store)
+        await _at_once(store, lambda tx: facts.put(tx, facts.PUBLIC_URL, url.encode()))
+    finally:
+        await store.close()
+
+
 async def _at_once(store: Store, act: Callable[[Transaction], Any]) -> Any:
     """Run one act alone."""
     return await store.write(lambda tx, items: [act(tx) for _ in items], None)
@@ -113,8 +160,8 @@ def _fixed_public_url(tx: Transaction, settings: Settings) -> str:
     if settings.public_url and settings.public_url.encode() != kept:
         raise SettingsError(
             f"This store was made for the public URL {kept.decode()}; the setting public_url says "
-            f"{settings.public_url}. Every token names that URL as its issuer, so it is fixed. To change it, and end "
-            f"what was issued under the old one, run: guestpass init --change-url"
+            f"{settings.public_url}. Every token names that URL as its issuer, so it is fixed. To change it, "
+            f"which ends every token that was issued under the old one, run: guestpass init --change-url"
         )
     return kept.decode()
 

@@ -13,7 +13,7 @@ Algorithm = Literal["ES256", "EdDSA", "RS256", "HS256"]
 PUBLIC_BASE64URL_LENGTH_MAX = 2048  # characters of one member: an RSA modulus of 8192 bits has 1366
 
 
-class KeyRefused(ValueError):  # noqa: N818 - house habit, like TokenExpired
+class KeyRefused(ValueError):
     """The key is not one that we use. The text says which rule it breaks, and nothing of the key."""
 
 

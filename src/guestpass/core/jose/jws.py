@@ -35,7 +35,7 @@ REFUSED_HEADER_NAMES = frozenset({
 })  # fmt: skip
 
 
-class Malformed(ValueError):  # noqa: N818 - house habit, like TokenExpired
+class Malformed(ValueError):
     """The text is not a compact JWS, or not within our limits."""
 
 
@@ -43,11 +43,11 @@ class HeaderRefused(Malformed):
     """The header holds one of ``REFUSED_HEADER_NAMES``."""
 
 
-class AlgorithmRefused(ValueError):  # noqa: N818 - as above
+class AlgorithmRefused(ValueError):
     """The header names another algorithm than the one the key is for (``none`` is no exception)."""
 
 
-class SignatureInvalid(ValueError):  # noqa: N818 - as above
+class SignatureInvalid(ValueError):
     """The signature does not fit the header, the payload and the key."""
 
 

@@ -156,21 +156,21 @@ def _ending(tx: Transaction, found: sql.Found) -> Ending | None:
 
 def _count_ended_by(tx: Transaction, made: CutMade, now: int) -> int | None:
     """Count the living sessions that ``made``, and nothing before it, has ended."""
-    count = examined = 0
+    count = 0
     subject = made.subject
     owner = subject.key if subject.kind in ("user", "organization") else None
     oldest_living = ids.first_of(max(0, (now - LIFE_SECONDS_MAX) * 1000))
-    for session_id in index.newest_first(tx, made.issuer, owner, below=ids.first_of(made.before_ms)):
-        examined += 1
+    candidates = index.newest_first(tx, made.issuer, owner, below=ids.first_of(made.before_ms))
+    for examined, session_id in enumerate(candidates):
         if session_id < oldest_living:
             break
+        if count > COUNT_MAX or examined > EXAMINED_MAX:
+            return None
         found = sql.find(tx, made.issuer, session_id)
         if found is not None and _covers(subject, found[0]) and found[0].expires_at > now:
             row, own, _ = found
             count += revocation.was_ended_by(tx, made, row.id, row.subjects, own)
-        if count > COUNT_MAX or examined > EXAMINED_MAX:
-            return None
-    return count
+    return count if count <= COUNT_MAX else None
 
 
 def _covers(subject: Subject, row: SessionRow) -> bool:

@@ -79,7 +79,7 @@ class Verifying:
             raise TokenMissing
         if len(token) > TOKEN_BYTES_MAX:
             raise TokenMalformed(f"The token is longer than {TOKEN_BYTES_MAX} bytes; it was not read.")
-        issuer = await self._issuer_of(token)
+        issuer = await self.issuer_of(token)
         desk = await self._desk(issuer)
         now = int(self._clock())
         if "." not in token:
@@ -115,6 +115,23 @@ class Verifying:
         findings = walked.findings + explain(ins, check.STATE_CHECKS).findings
         return Explained(findings, next((finding.error for finding in findings if finding.error), None), known)
 
+    async def issuer_of(self, token: str) -> Issuer:
+        """Choose the issuer that a token is held against; the checks then prove that it is the right one.
+
+        The text is not trusted by this: a token that names another issuer than its own meets keys that do not fit.
+        """
+        prefix = next((p for p in self._environment_of_prefix if token.startswith(p)), "")
+        environment = self._environment_of_prefix.get(prefix, ENVIRONMENTS[0])
+        header, _, rest = token[len(prefix) :].partition(".")
+        number = self._issuer_of_header.get(header)
+        if number is None and not rest and prefix:
+            found = await self._opaque_token("sess_" + header[: ids.ID_CHARACTERS])
+            number = found[0] if found else None
+        if number is not None:
+            return await self._issuers.by_number(number)
+        named = await self._issuers.by_url(check.unverified_issuer(rest.partition(".")[0])) if rest else None
+        return named or await self._issuers.at(environment)
+
     async def known(self, issuer: Issuer, session_id: str) -> Known | None:
         """Return a session of this issuer, or None; another issuer's is not found."""
         key = ids.decode(WORD, session_id)
@@ -147,23 +164,6 @@ class Verifying:
     async def _opaque_token(self, session_id: str) -> tuple[int, bytes] | None:
         key = ids.decode(WORD, session_id)
         return await sql.look_up_opaque_token(self._store, key) if key else None
-
-    async def _issuer_of(self, token: str) -> Issuer:
-        """Choose the issuer that a token is held against; the checks then prove that it is the right one.
-
-        The text is not trusted by this: a token that names another issuer than its own meets keys that do not fit.
-        """
-        prefix = next((p for p in self._environment_of_prefix if token.startswith(p)), "")
-        environment = self._environment_of_prefix.get(prefix, ENVIRONMENTS[0])
-        header, _, rest = token[len(prefix) :].partition(".")
-        number = self._issuer_of_header.get(header)
-        if number is None and not rest and prefix:
-            found = await self._opaque_token("sess_" + header[: ids.ID_CHARACTERS])
-            number = found[0] if found else None
-        if number is not None:
-            return await self._issuers.by_number(number)
-        named = await self._issuers.by_url(check.unverified_issuer(rest.partition(".")[0])) if rest else None
-        return named or await self._issuers.at(environment)
 
     async def _desk(self, issuer: Issuer, *, look_again: bool = False) -> _Desk:
         keys = (await (self._keyring.look_again(issuer) if look_again else self._keyring.of(issuer))).verifying

@@ -1,0 +1,42 @@
+"""The ``guestpass`` command."""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App, CycloptsError
+
+from guestpass import __version__
+from guestpass.server.api_keys import commands as api_keys
+from guestpass.server.command_line import EXPECTED_ERRORS, OK, USAGE, exit_code_of
+from guestpass.server.operate import commands as operate
+from guestpass.server.sessions import commands as sessions
+
+app = App(
+    name="guestpass",
+    help="Session tokens for embedded products. Works on the store: run it on a server.",
+    version=__version__,
+)
+for command in (operate.serve, operate.init, operate.demo, operate.doctor):
+    app.command(command)
+for group in (api_keys.app, sessions.tokens_app, sessions.sessions_app, operate.config_app):
+    app.command(group)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and end the process: 0 ok, 1 failed, 2 usage, 3 refused, 4 not found, 5 unreachable."""
+    sys.exit(call(sys.argv[1:] if arguments is None else arguments))
+
+
+def call(arguments: list[str]) -> int:
+    """Run one command; return its exit code. Errors are one sentence on standard error."""
+    try:
+        app(arguments, exit_on_error=False, print_error=True)
+    except CycloptsError:
+        return USAGE
+    except EXPECTED_ERRORS as error:
+        sys.stderr.write(f"{error}\n")
+        return exit_code_of(error)
+    except KeyboardInterrupt:
+        return OK
+    return OK

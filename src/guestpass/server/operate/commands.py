@@ -1,0 +1,139 @@
+"""``guestpass serve``, ``init``, ``demo``, ``doctor`` and ``config``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from guestpass.core.callers.api_key import ALL_CAN
+from guestpass.core.tokens.operations import UNRESTRICTED
+from guestpass.server.app import Service, change_public_url, is_initialized, open_embedded
+from guestpass.server.command_line import StoreOptions, require_store, run, settings_of, show, show_table
+from guestpass.server.operate import logs
+from guestpass.server.operate.settings import Settings, Sourced
+
+FIRST_KEY_NAME = "first key"
+
+config_app = App(name="config", help="Settings, and where each value comes from.")
+
+
+def serve(
+    *,
+    host: Annotated[str | None, Parameter(help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, Parameter(help="Port to listen on. [default: 8787]")] = None,
+    workers: Annotated[int | None, Parameter(help="Server processes. [default: 1]")] = None,
+    data_dir: Annotated[str | None, Parameter(help="Directory of the store. [default: ./.guestpass]")] = None,
+) -> None:
+    """Start the server. An empty data directory is initialized."""
+    from guestpass.server.operate import serve as server  # noqa: PLC0415 - uvicorn is loaded by this command alone
+
+    settings = settings_of(StoreOptions(data_dir), host=host, port=port, workers=workers).settings
+    logs.configure(settings.log_level)
+    listener = server.listen(settings)
+    is_new = not is_initialized(settings)
+
+    async def main() -> None:
+        service = await open_embedded(settings)
+        secret = await first_key(service) if is_new and sys.stdout.isatty() else None
+        if settings.workers > 1:
+            await service.close()
+            _greet(service.base_url, settings, secret)
+        else:
+            await server.serve(service, listener, lambda: _greet(service.base_url, settings, secret))
+
+    server.run_loop(main)
+    if settings.workers > 1:
+        server.Supervisor(settings, listener).run()
+
+
+def init(
+    *,
+    change_url: Annotated[str | None, Parameter(help="Move an existing store to this public URL.")] = None,
+    options: StoreOptions | None = None,
+) -> None:
+    """Make a store: its file, its master key, its default project."""
+    options = options or StoreOptions()
+    sourced = settings_of(options, public_url=change_url)
+    if change_url is not None:
+        require_store(sourced.settings)
+        run(change_public_url(sourced.settings, change_url))
+    base_url = run(_init(sourced.settings))
+    where = sourced.settings.data_dir
+    text = f"The store in {where} is ready; its public URL is {base_url}.\nNext: guestpass keys create --name mine --data-dir {where}"
+    show({"dataDir": where, "publicUrl": base_url}, as_json=options.json, text=text)
+
+
+def demo(
+    *,
+    port: Annotated[int | None, Parameter(help="Port to listen on. [default: 8787, or the next free one]")] = None,
+) -> None:
+    """See a token's life in a minute: minted, verified, revoked, refused. Leaves the server running."""
+    from guestpass.server.operate import demo as story  # noqa: PLC0415 - loads what serve loads
+
+    story.run(port)
+
+
+def doctor(*, options: StoreOptions | None = None) -> None:
+    """Name what is wrong with this installation, and what to do about it."""
+    from guestpass.server.operate.doctor import examine  # noqa: PLC0415
+
+    options = options or StoreOptions()
+    findings = run(examine(settings_of(options)))
+    if options.json:
+        show([finding._asdict() for finding in findings], as_json=True)
+    else:
+        for finding in findings:
+            sys.stdout.write(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<14} {finding.detail}\n")
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+@config_app.command(name="show")
+def config_show(
+    *,
+    origin: Annotated[bool, Parameter(negative=(), help="Also say where each value comes from.")] = False,
+    options: StoreOptions | None = None,
+) -> None:
+    """Print every setting; secrets only as set or not."""
+    options = options or StoreOptions()
+    sourced = settings_of(options)
+    rows = [_setting(sourced, name, with_origin=origin) for name in Settings.__struct_fields__]
+    columns = ("setting", "value", "origin") if origin else ("setting", "value")
+    show_table(rows, columns, as_json=options.json, empty="")
+
+
+def _setting(sourced: Sourced, name: str, *, with_origin: bool) -> dict[str, str]:
+    row = {"setting": name, "value": sourced.shown(name)}
+    return {**row, "origin": sourced.origins[name]} if with_origin else row
+
+
+async def _init(settings: Settings) -> str:
+    service = await open_embedded(settings)
+    await service.close()
+    return service.base_url
+
+
+async def first_key(service: Service) -> str:
+    """Make the first test key and return its secret."""
+    issuer = await service.issuers.at("test")
+    new = await service.api_keys.create(issuer, FIRST_KEY_NAME, can=ALL_CAN, ceiling=UNRESTRICTED)
+    return new.secret
+
+
+def _greet(base_url: str, settings: Settings, secret: str | None) -> None:
+    """Say where things are, and one line to try. A secret is printed on a terminal only."""
+    lines = [
+        f"Guestpass listens on {settings.host} port {settings.port}",
+        f"  issuer  {base_url}/test",
+        f"  docs    {base_url}/docs",
+    ]
+    if secret is not None:
+        lines.append(f"  key     {secret}   (a first test key; shown this once)")
+    hint = "" if secret else " (make a key with: guestpass keys create --name mine)"
+    credential = f"-H 'Authorization: Bearer {secret or '$GUESTPASS_SECRET_KEY'}'"
+    body = "-H 'Content-Type: application/json' -d '{\"externalUserId\":\"user_1\"}'"
+    lines += ["", f"Mint a token{hint}:", f"  curl -X POST {base_url}/v1/session-tokens {credential} {body}"]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,107 @@
+"""The demo: a server on a store of its own, and one token's life over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+from typing import Any
+
+from guestpass.server.app import open_embedded
+from guestpass.server.operate import logs
+from guestpass.server.operate.commands import first_key
+from guestpass.server.operate.serve import listen, run_loop, serve
+from guestpass.server.operate.settings import Settings
+
+PORTS_TRIED = 20
+SHOWN_TOKEN_CHARACTERS = 40
+
+
+def run(port: int | None) -> None:
+    """Start the demo server, tell the story, and go on serving until a signal."""
+    with tempfile.TemporaryDirectory(prefix="guestpass-demo-") as directory:
+        chosen = port or _free_port(Settings().port)
+        settings = Settings(data_dir=directory, port=chosen, log_level="error")
+        logs.configure(settings.log_level)
+        listener = listen(settings)
+
+        async def main() -> None:
+            service = await open_embedded(settings)
+            secret = await first_key(service)
+            teller = threading.Thread(target=_tell, args=(service.base_url, secret, directory), daemon=True)
+            await serve(service, listener, teller.start)
+
+        run_loop(main)
+
+
+def _free_port(first: int) -> int:
+    for port in range(first, first + PORTS_TRIED):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    return first
+
+
+def _tell(base_url: str, secret: str, directory: str) -> None:
+    minted = _call(
+        "POST",
+        f"{base_url}/v1/session-tokens",
+        secret,
+        {"externalUserId": "user_1", "allowedOperations": ["read_invoices"]},
+    )
+    token = minted["sessionToken"]
+    _say("1. Your backend mints a token for user_1:", f"{minted['id']}  {token[:SHOWN_TOKEN_CHARACTERS]}…")
+    _say("   It may do and lasts:", f"{minted['allowedOperations']}, {minted['expiresIn']} s")
+    session = _call("GET", f"{base_url}/v1/session", token)
+    _say("2. The browser shows it, and is told who it is:", f"{session['externalUserId']}, {session['status']}")
+    checks = _call("POST", f"{base_url}/v1/tokens/verify", secret, {"token": token, "operation": "delete_invoices"})
+    _say("3. May it delete invoices?", f"{checks['code']}, after {len(checks['checks'])} checks")
+    revoked = _call("DELETE", f"{base_url}/v1/session-tokens/{minted['id']}", secret)
+    _say("4. Your backend revokes it:", f"at {revoked['revokedAt']}")
+    refused = _call("GET", f"{base_url}/v1/session", token)
+    _say("5. The browser shows it again, and is refused:", f"{refused['code']}: {refused['message']}")
+    sys.stdout.write(_ENDING.format(base=base_url, secret=secret, directory=directory))
+    sys.stdout.flush()
+
+
+_ENDING = """
+The server goes on running. Ctrl-C stops it, and removes what it stored.
+
+  issuer  {base}/test
+  docs    {base}/docs
+  key     {secret}
+
+Try it yourself:
+
+  curl -s -X POST {base}/v1/session-tokens -H 'Authorization: Bearer {secret}' -H 'Content-Type: application/json' -d '{{"externalUserId":"user_1"}}'
+  curl -s {base}/v1/session -H 'Authorization: Bearer <sessionToken>'
+  curl -s {base}/v1/sessions -H 'Authorization: Bearer {secret}'
+  curl -s -X DELETE {base}/v1/session-tokens/<id> -H 'Authorization: Bearer {secret}'
+  guestpass sessions list --data-dir {directory}
+"""
+
+
+def _say(what: str, result: str) -> None:
+    sys.stdout.write(f"{what:<50} {result}\n")
+    sys.stdout.flush()
+
+
+def _call(method: str, url: str, credential: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Call the server as an outsider would; an error's body is an answer too."""
+    headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310 - our own http URL
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
+            answer: dict[str, Any] = json.load(reply)
+    except urllib.error.HTTPError as refusal:
+        answer = json.load(refusal)
+    return answer

@@ -1,0 +1,132 @@
+"""Run the server: one process, or several that share a socket and a store. SIGTERM drains."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from types import FrameType
+
+import uvicorn
+
+from guestpass.errors import Unavailable
+from guestpass.server.app import Service, create_app, open_embedded
+from guestpass.server.http.application import Application
+from guestpass.server.operate import logs
+from guestpass.server.operate.settings import Settings
+
+DRAIN_SECONDS = 0.5  # in which every answer asks its connection to close
+SHUTDOWN_SECONDS = 10  # for requests under way
+BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+RESTART_PAUSE_SECONDS = 1.0
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but a first signal lets clients leave before the door closes."""
+
+    def __init__(self, config: uvicorn.Config, application: Application, on_start: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._application = application
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_start()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._application.draining:
+            super().handle_exit(sig, frame)
+            return
+        self._application.draining = True
+        asyncio.get_running_loop().call_later(DRAIN_SECONDS, super().handle_exit, sig, frame)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Bind the port. Raises: Unavailable, saying which port is taken."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as fault:
+        listener.close()
+        raise Unavailable(
+            f"Cannot listen on {settings.host} port {settings.port}: {fault.strerror}. Choose another with --port."
+        ) from fault
+    listener.listen(BACKLOG)
+    listener.set_inheritable(True)
+    return listener
+
+
+async def serve(service: Service, listener: socket.socket, on_start: Callable[[], None] = lambda: None) -> None:
+    """Serve until a signal asks to stop; what is under way is finished and committed."""
+    application = create_app(service)
+    config = uvicorn.Config(
+        application, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=SHUTDOWN_SECONDS, ws="none",
+        proxy_headers=False,
+    )  # fmt: skip
+    service.jobs.start()
+    try:
+        await Server(config, application, on_start).serve(sockets=[listener])
+    finally:
+        await service.close()
+
+
+def run_loop(main: Callable[[], object]) -> None:
+    """Run a coroutine function on the fastest loop there is."""
+    import uvloop  # noqa: PLC0415 - only a server needs it
+
+    uvloop.run(main())  # type: ignore[arg-type]
+
+
+def work(settings: Settings, listener: socket.socket) -> None:
+    """Be one of several server processes."""
+    logs.configure(settings.log_level)
+
+    async def main() -> None:
+        await serve(await open_embedded(settings), listener)
+
+    run_loop(main)
+
+
+class Supervisor:
+    """Keeps ``settings.workers`` processes alive until a signal; then lets each of them drain."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._context = multiprocessing.get_context("spawn")
+        self._workers: list[BaseProcess] = []
+        self._ends = False
+
+    def run(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        self._workers = [self._start() for _ in range(self._settings.workers)]
+        while not self._ends:
+            for place, worker in enumerate(self._workers):
+                if not worker.is_alive() and not self._ends:
+                    sys.stderr.write(f"worker {worker.pid} ended with {worker.exitcode}; starting another\n")
+                    time.sleep(RESTART_PAUSE_SECONDS)
+                    self._workers[place] = self._start()
+            time.sleep(0.2)
+        for worker in self._workers:
+            worker.join(SHUTDOWN_SECONDS + DRAIN_SECONDS + 1)
+
+    def _start(self) -> BaseProcess:
+        worker = self._context.Process(target=work, args=(self._settings, self._listener))
+        worker.start()
+        return worker
+
+    def _end(self, _: int, __: FrameType | None) -> None:
+        self._ends = True
+        for worker in self._workers:
+            if worker.is_alive():
+                worker.terminate()

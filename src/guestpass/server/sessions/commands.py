@@ -1,0 +1,194 @@
+"""``guestpass sessions`` and ``guestpass tokens``: mint, explain, list and end, on the store itself."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import App, Parameter
+from msgspec import UNSET
+
+from guestpass.core import times
+from guestpass.core.bounds import LIFE_SECONDS_DEFAULT, PAGE_LIMIT_DEFAULT
+from guestpass.core.revocation.cutoff import Status
+from guestpass.core.tokens.kinds import ENVIRONMENTS
+from guestpass.errors import NotFound, ValidationFailed
+from guestpass.server.api_keys.service import ApiKey
+from guestpass.server.app import Service
+from guestpass.server.command_line import CLI_CALLER, Env, StoreOptions, opened, run, show, show_table
+from guestpass.server.projects.service import Issuer
+from guestpass.server.revocation.service import ALL, Subject
+from guestpass.server.sessions import index
+from guestpass.server.sessions.api import MintRequest
+from guestpass.server.sessions.service import EndMany, Listing
+from guestpass.server.sessions.verifying import Explained
+
+sessions_app = App(name="sessions", help="Sessions: list and end them.")
+tokens_app = App(name="tokens", help="Tokens: mint one by hand, or ask why one is refused.")
+_COLUMNS = ("id", "status", "externalUserId", "externalOrganizationId", "allowedOperations", "issuedAt", "expiresAt")
+
+
+@sessions_app.command(name="list")
+def list_sessions(
+    *,
+    env: Env = "test",
+    user: Annotated[str | None, Parameter(help="Only this externalUserId.")] = None,
+    status: Annotated[Status | None, Parameter(help="Only sessions with this status now.")] = None,
+    limit: Annotated[int, Parameter(help="At most so many, newest first.")] = PAGE_LIMIT_DEFAULT,
+    options: StoreOptions | None = None,
+) -> None:
+    """List sessions, newest first."""
+    run(_list(options or StoreOptions(), env, user, status, limit))
+
+
+@sessions_app.command
+def revoke(
+    session_id: str | None = None,
+    *,
+    env: Env = "test",
+    user: Annotated[str | None, Parameter(help="All sessions of this externalUserId.")] = None,
+    every: Annotated[bool, Parameter(name="--all", negative=(), help="All sessions of the environment.")] = False,
+    reissue: Annotated[bool, Parameter(negative=(), help="Let browsers fetch a new token at once.")] = False,
+    options: StoreOptions | None = None,
+) -> None:
+    """End one session, a user's, or all of an environment."""
+    if [session_id is not None, user is not None, every].count(True) != 1:
+        raise ValidationFailed("Name exactly one: a session id, --user or --all.")
+    run(_revoke(options or StoreOptions(), env, session_id, user, reissue=reissue))
+
+
+@tokens_app.command
+def mint(
+    *,
+    user: Annotated[str, Parameter(help="externalUserId, your own id of the user.")],
+    env: Env = "test",
+    organization: Annotated[str | None, Parameter(help="externalOrganizationId.")] = None,
+    operations: Annotated[
+        str | None, Parameter(help="allowedOperations, like a,b. Default: all that the key may.")
+    ] = None,
+    expires_in: Annotated[int, Parameter(help="Seconds, 60 to 86400.")] = LIFE_SECONDS_DEFAULT,
+    options: StoreOptions | None = None,
+) -> None:
+    """Mint a token by hand, with the newest API key of the environment that may."""
+    request = MintRequest(
+        external_user_id=user,
+        external_organization_id=UNSET if organization is None else organization,
+        allowed_operations=UNSET if operations is None else [name for name in operations.split(",") if name],
+        expires_in=expires_in,
+    )
+    run(_mint(options or StoreOptions(), env, request))
+
+
+@tokens_app.command
+def explain(
+    what: Annotated[str, Parameter(help="A session id, or - to read a token from standard input.")] = "-",
+    *,
+    operation: Annotated[str | None, Parameter(help="Also ask whether this operation is allowed.")] = None,
+    options: StoreOptions | None = None,
+) -> None:
+    """Say what is right and wrong with a token (from standard input) or a session (by id).
+
+    A token is a credential: it is read from standard input, never from the command line, where others can see it.
+    """
+    options = options or StoreOptions()
+    if what.startswith("sess_"):
+        run(_show_session(options, what))
+    elif what == "-":
+        run(_explain(options, sys.stdin.read().strip(), operation))
+    else:
+        raise ValidationFailed("Give a session id (sess_…), or pipe the token in: guestpass tokens explain < token.txt")
+
+
+async def _list(options: StoreOptions, env: Env, user: str | None, status: Status | None, limit: int) -> None:
+    rows: list[dict[str, Any]] = []
+    async with opened(options) as service:
+        issuer = await service.issuers.at(env)
+        owner = None if user is None else service.derivation.customer_id(issuer.number, user)
+        page = await service.sessions.page(Listing(issuer.number, owner, None, status, index.AFTER_ALL_IDS, limit))
+        rows = [_plain(view) for view in page.data]
+    show_table(rows, _COLUMNS, as_json=options.json, empty=f"There are no such sessions in {env}.")
+
+
+async def _revoke(options: StoreOptions, env: Env, session_id: str | None, user: str | None, *, reissue: bool) -> None:
+    async with opened(options) as service:
+        ending = service.sessions.ending(CLI_CALLER, reissue=reissue)
+        if session_id is not None:
+            issuer = await _issuer_of(service, session_id)
+            at_ms, _ = await service.sessions.end_one(issuer.number, session_id, ending)
+            revoked: dict[str, Any] = {"id": session_id, "revokedAt": times.of_milliseconds(at_ms)}
+            text = f"{session_id} has ended."
+        else:
+            issuer = await service.issuers.at(env)
+            subject = ALL if user is None else Subject("user", service.derivation.customer_id(issuer.number, user))
+            ended = await service.sessions.end_many(EndMany(issuer.number, subject, ending))
+            before = times.of_milliseconds(ended.cut.before_ms)
+            revoked = {"revoked": ended.living, "before": before}
+            text = f"{'Over 10000' if ended.living is None else ended.living} living sessions have ended."
+    show(revoked, as_json=options.json, text=text)
+
+
+async def _mint(options: StoreOptions, env: Env, request: MintRequest) -> None:
+    async with opened(options) as service:
+        issuer = await service.issuers.at(env)
+        key = _key_that_mints(await service.api_keys.all_of([issuer]), env)
+        minted = await service.minting.mint(key, request)
+    show(_plain(minted), as_json=options.json, text=minted.session_token)
+
+
+def _key_that_mints(keys: list[ApiKey], env: Env) -> ApiKey:
+    for key in reversed(keys):
+        if key.revoked_at is None and "mint" in key.can:
+            return key
+    raise NotFound(f"No API key of {env} may mint. Make one: guestpass keys create --env {env} --name mine")
+
+
+async def _explain(options: StoreOptions, token: str, operation: str | None) -> None:
+    async with opened(options) as service:
+        issuer = await service.verifying.issuer_of(token)
+        explained = await service.verifying.explain(issuer, token, operation)
+    shown = {
+        "valid": explained.error is None,
+        "code": None if explained.error is None else explained.error.code,
+        "checks": [
+            {"check": found.check, "passed": found.error is None, "detail": found.detail}
+            for found in explained.findings
+        ],
+    }
+    show(shown, as_json=options.json, text=_in_words(explained))
+    if explained.error is not None:
+        raise explained.error
+
+
+def _in_words(explained: Explained) -> str:
+    lines = [
+        f"{'ok  ' if found.error is None else 'FAIL'}  {found.check:<12} {found.detail}" for found in explained.findings
+    ]
+    verdict = "The token is good." if explained.error is None else f"The token is refused: {explained.error.code}."
+    return "\n".join([*lines, "", verdict])
+
+
+async def _show_session(options: StoreOptions, session_id: str) -> None:
+    async with opened(options) as service:
+        issuer = await _issuer_of(service, session_id)
+        view = _plain(await service.sessions.get(issuer.number, session_id))
+    lines = [f"{name:<24} {value}" for name, value in view.items() if value is not None]
+    show(view, as_json=options.json, text="\n".join(lines))
+
+
+async def _issuer_of(service: Service, session_id: str) -> Issuer:
+    """Find the issuer of a session, for the operator, who may see them all. Raises: NotFound."""
+    for environment in ENVIRONMENTS:
+        issuer = await service.issuers.at(environment)
+        try:
+            await service.sessions.get(issuer.number, session_id)
+        except NotFound:
+            continue
+        return issuer
+    raise NotFound(f"There is no session {session_id}.")
+
+
+def _plain(value: msgspec.Struct) -> dict[str, Any]:
+    """Return what the HTTP API would answer, as plain values."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
+    return plain
