@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { defineProject } from 'vitest/config'
 
-export default defineConfig({
+export default defineProject({
   // The examples import the package by its name, and run against the source.
   resolve: { alias: { '@guestpass/node': fileURLToPath(new URL('src/index.ts', import.meta.url)) } },
   test: {

@@ -8,10 +8,22 @@ import { parseStrictJson } from '../src/verify/strict-json.js'
 const folder = join(import.meta.dirname, '../../../../tests/vectors')
 const load = (path: string): never => JSON.parse(readFileSync(join(folder, path), 'utf8')) as never
 
+// A point with a low-order part beside a sound one is a key like others; a low-order residue fails without
+// the cofactor. The same verdicts as those of the Python core.
+const ODD_KEY: readonly string[] = ['low_order_A', 'non_canonical_A']
+const ODD_SIGNATURE: readonly string[] = ['low_order_R', 'non_canonical_R', 'low_order_residue']
+
 interface JsonCase {
   readonly name: string
   readonly expect: 'accept' | 'reject' | 'either'
   readonly b64: string
+}
+interface CctvCase {
+  readonly number: number
+  readonly key: string
+  readonly sig: string
+  readonly msg: string
+  readonly flags: readonly string[] | null
 }
 interface SignatureGroup {
   readonly publicKeyJwk?: Record<string, unknown>
@@ -35,6 +47,21 @@ describe.skipIf(!existsSync(folder))('public vectors', () => {
       const isTwice = name.includes('duplicated_key')
       if (verdict === 'accept') expect(value === undefined, name).toBe(isTwice)
     }
+  })
+
+  test('CCTV: no odd point of Ed25519 is a key, and none signs', () => {
+    const cases = load('ed25519/cctv_ed25519vectors.json') as CctvCase[]
+    let good = 0
+    for (const { number, key: x, sig, msg, flags } of cases) {
+      const jwk = { kty: 'OKP', crv: 'Ed25519', kid: 'k', x: Buffer.from(x, 'hex').toString('base64url') }
+      const key = readKeySet(Buffer.from(JSON.stringify({ keys: [jwk] })))?.get('k')
+      const holds = key?.verifies(Buffer.from(msg), Buffer.from(sig, 'hex')) ?? false
+      const has = (odd: readonly string[]): boolean => flags?.some((flag) => odd.includes(flag)) ?? false
+      expect(key !== undefined, String(number)).toBe(!has(ODD_KEY))
+      expect(holds, String(number)).toBe(!has(ODD_KEY) && !has(ODD_SIGNATURE))
+      good += Number(holds)
+    }
+    expect(good).toBeGreaterThan(0)
   })
 
   test.each([

@@ -54,7 +54,7 @@ interface Parts {
 }
 
 const BEARER_TYPES: ReadonlySet<string | undefined> = new Set(['guestpass-session+jwt', 'at+jwt'])
-const HEADER_BYTES_MAX = 1024
+const HEADER_BYTES_MAX = 2048
 const HEADER_DEPTH_MAX = 4
 const HEADER_LENGTH_MAX = { alg: 32, kid: KID_LENGTH_MAX, typ: 128 } as const
 // crit and b64 change what is signed (RFC 7797), zip, enc and the p2 names what is read, the rest brings a

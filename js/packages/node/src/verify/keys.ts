@@ -27,15 +27,11 @@ const ED25519_SIGNATURE_BYTES = 64
 const ES256_SIGNATURE_BYTES = 64
 const HS256_SECRET_BYTES_MIN = 32
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth']
-// The y of the points of Ed25519 whose order divides 8, little-endian. Under such a key one signature fits
-// many messages; as R it is harmless, but verifiers disagree about it, and ours shall not.
-const SMALL_ORDER_Y: readonly string[] = [
-  '00'.repeat(32),
-  `01${'00'.repeat(31)}`,
-  `ec${'ff'.repeat(30)}7f`,
-  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
-  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
-]
+const ED25519_P = 2n ** 255n - 19n
+const ORDER_8_Y = 0x5fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n
+// The y of the points of Ed25519 whose order divides 8. Under such a key one signature fits many messages;
+// as R it is harmless, but verifiers disagree about it, and ours shall not.
+const SMALL_ORDER_Y: ReadonlySet<bigint> = new Set([0n, 1n, ED25519_P - 1n, ORDER_8_Y, ED25519_P - ORDER_8_Y])
 
 /**
  * Reads a JSON Web Key Set (RFC 7517 section 5). Keys that are not admitted are left out, so that an issuer
@@ -106,7 +102,7 @@ function importKey(
     return undefined // a point that is not on the curve, above all
   }
   if (algorithm === 'RS256' && !isSoundRsa(key)) return undefined
-  if (algorithm === 'EdDSA' && isOfSmallOrder(Buffer.from(jwk.x as string, 'base64url'))) return undefined
+  if (algorithm === 'EdDSA' && !isSoundPoint(Buffer.from(jwk.x as string, 'base64url'))) return undefined
   return { kid, algorithm, verifies: (signed, signature) => holds(algorithm, key, signed, signature) }
 }
 
@@ -118,8 +114,8 @@ function holds(
 ): boolean {
   switch (algorithm) {
     case 'EdDSA':
-      if (signature.length !== ED25519_SIGNATURE_BYTES || isOfSmallOrder(signature)) return false
-      return verify(null, signed, key, signature)
+      if (signature.length !== ED25519_SIGNATURE_BYTES) return false
+      return isSoundPoint(signature.subarray(0, ED25519_BYTES)) && verify(null, signed, key, signature)
     case 'ES256':
       // RFC 7518 section 3.4: r and s side by side; a DER signature has another length and form.
       if (signature.length !== ES256_SIGNATURE_BYTES) return false
@@ -135,10 +131,11 @@ function isSoundRsa(key: KeyObject): boolean {
   return fits && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX
 }
 
-function isOfSmallOrder(point: Uint8Array): boolean {
-  const y = Buffer.from(point.subarray(0, ED25519_BYTES))
-  y.writeUInt8(y.readUInt8(ED25519_BYTES - 1) & 0x7f, ED25519_BYTES - 1) // the last bit is the sign of x
-  return SMALL_ORDER_Y.includes(y.toString('hex'))
+/** Neither of small order nor a second spelling of another point (RFC 8032 section 5.1.3). */
+function isSoundPoint(bytes: Uint8Array): boolean {
+  const encoded = BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`)
+  const y = BigInt.asUintN(255, encoded) // the last bit is the sign of x
+  return y < ED25519_P && !SMALL_ORDER_Y.has(y)
 }
 
 /** RFC 7517 section 4.3: no name twice, and nothing that does not go with signatures. */
