@@ -1,0 +1,430 @@
+"""The service in one process, on SQLite in memory: a clock that tests move, seeded entropy, people with sessions.
+
+    async def test_a_token_dies_with_its_second(world):
+        ada = await world.mint("ada", expiresIn=60)
+        world.clock.advance(seconds=60)
+        with world.refused("TOKEN_EXPIRED"):
+            await ada.who_am_i()
+
+Nothing sleeps and nothing is patched: a test calls the ASGI application that ``serve`` serves. Every answer that
+passes through here is held to the rules that hold for all of them; see ``_hold_to_the_rules_of_every_answer``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import structlog
+
+from guestpass.core import ids
+from guestpass.core.callers.api_key import ALL_CAN
+from guestpass.core.tokens import operations
+from guestpass.errors import ERRORS, Unavailable
+from guestpass.server.app import Service, create_app, open_service
+from guestpass.server.http.application import Application
+from guestpass.server.operate.settings import Settings
+from guestpass.server.projects import sql as projects
+from guestpass.server.projects.service import Issuer
+from guestpass.server.storage import migrate
+from guestpass.server.storage.sealing import KEY_BYTES, MasterKey, Sealer
+from guestpass.server.storage.sqlite import MEMORY, SqliteStore
+
+BASE_URL = "http://127.0.0.1:8787"
+START = 1_893_456_000.0  # 2030-01-01T00:00:00Z
+MASTER_KEY = MasterKey(1, bytes(range(KEY_BYTES)))
+_ERROR_FIELDS = {"code", "message", "docUrl", "requestId"}
+
+
+class Clock:
+    """Unix seconds, moved by hand."""
+
+    def __init__(self, now: float = START) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, *, seconds: float = 0, milliseconds: float = 0) -> None:
+        # Whole milliseconds, so that a thousand small steps do not drift.
+        self.now = round(self.now * 1000 + seconds * 1000 + milliseconds) / 1000
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer as it came off the wire."""
+
+    method: str
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The error code; an answer that is none fails the test."""
+        assert self.status >= 400, f"{self.status} is no refusal: {self.body[:200]!r}"
+        return self.json["code"]
+
+    def header(self, name: str) -> str | None:
+        found = [value for key, value in self.headers if key == name.lower()]
+        assert len(found) <= 1, f"{name} was answered {len(found)} times"
+        return found[0] if found else None
+
+
+class Refused(Exception):
+    """The service refused what a test asked for in a sentence."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(f"{reply.status} {reply.json['code']}: {reply.json['message']}")
+        self.reply = reply
+
+
+class Http:
+    """Calls the application as a server would; sends exactly the bytes it is given, however wrong they are."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def get(self, path: str, **options: Any) -> Reply:
+        return await self.request("GET", path, **options)
+
+    async def post(self, path: str, json: Any = None, **options: Any) -> Reply:
+        return await self.request("POST", path, json=json, **options)
+
+    async def delete(self, path: str, **options: Any) -> Reply:
+        return await self.request("DELETE", path, **options)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        body: bytes | Sequence[bytes] | None = None,
+        bearer: str | None = None,
+        query: str | dict[str, Any] = "",
+        headers: Sequence[tuple[str, str | bytes]] | dict[str, str] = (),
+    ) -> Reply:
+        """Make one request.
+
+        Args:
+            path: As the application sees it, percent-decoding done.
+            json: A body of the right media type. ``body``: raw bytes, or several chunks; no media type is added.
+            query: Text as it stands in the URL, or parameters.
+        """
+        sent = list(headers.items() if isinstance(headers, dict) else headers)
+        if bearer is not None:
+            sent.append(("authorization", f"Bearer {bearer}"))
+        if json is not None:
+            body = _encode(json)
+            sent.append(("content-type", "application/json"))
+        chunks = [body or b""] if body is None or isinstance(body, bytes) else list(body)
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(errors="surrogateescape"),
+            "root_path": "",
+            "query_string": (query if isinstance(query, str) else urlencode(query)).encode("utf-8", "surrogatepass"),
+            "headers": [(name.lower().encode(), _bytes(value)) for name, value in sent],
+            "client": ("203.0.113.7", 40_000),
+            "server": ("127.0.0.1", 8787),
+        }
+        return await self._exchange(scope, chunks)
+
+    async def _exchange(self, scope: dict[str, Any], chunks: list[bytes]) -> Reply:
+        waiting = [
+            {"type": "http.request", "body": chunk, "more_body": position < len(chunks) - 1}
+            for position, chunk in enumerate(chunks)
+        ]
+        answered: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            answered.append(message)
+
+        await self._app(scope, receive, send)
+        start, *bodies = answered
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
+        reply = Reply(scope["method"], start["status"], headers, b"".join(part["body"] for part in bodies))
+        _hold_to_the_rules_of_every_answer(reply)
+        return reply
+
+
+def _hold_to_the_rules_of_every_answer(reply: Reply) -> None:
+    """A request id, a right length, one shape for every error with an address that explains it, retry where promised."""
+    assert reply.header("x-request-id"), "every answer has X-Request-Id"
+    assert reply.header("content-length") == str(len(reply.body))
+    assert all(name == name.lower() for name, _ in reply.headers)
+    if reply.status < 400:
+        return
+    error = reply.json
+    assert error.keys() - {"details"} == _ERROR_FIELDS, error
+    assert ERRORS[error["code"]].status == reply.status, error
+    assert error["message"].strip(), error
+    assert error["docUrl"] == f"{BASE_URL}/docs/errors#{error['code']}"
+    assert error["requestId"] == reply.header("x-request-id")
+    assert error.get("details") != [], "no details is no member"
+    assert all(detail.keys() == {"path", "message"} for detail in error.get("details", ()))
+    assert reply.header("content-type") == "application/json"
+    assert reply.header("cache-control") == "no-store"
+    assert (reply.header("www-authenticate") is not None) == (
+        reply.status == 401 or error["code"] == "OPERATION_NOT_ALLOWED"
+    )
+    assert (reply.header("retry-after") is not None) == (reply.status in (429, 503))
+    assert (reply.header("allow") is not None) == (reply.status == 405)
+
+
+class WatchedStore:
+    """A store that can say what it was asked, and that can be away."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.look_ups: list[str] = []  # the SQL of each
+        self.is_away = False
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[list[str]]:
+        """Give the list of look-ups made within."""
+        self.look_ups.clear()
+        yield self.look_ups
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Answer nothing within, as a store does whose disk is full."""
+        self.is_away = True
+        try:
+            yield
+        finally:
+            self.is_away = False
+
+    async def write(self, act: Any, item: Any) -> Any:
+        self._answers()
+        return await self._store.write(act, item)
+
+    async def look_up(self, sql: str, parameters: Any = ()) -> Any:
+        self._answers()
+        self.look_ups.append(sql)
+        return await self._store.look_up(sql, parameters)
+
+    async def read(self, query: Any) -> Any:
+        self._answers()
+        return await self._store.read(query)
+
+    async def close(self) -> None:
+        await self._store.close()
+
+    async def at_once(self, act: Any) -> Any:
+        """Run ``act(tx)`` in a transaction of its own: how a test reaches below the API."""
+        return await self._store.write(lambda tx, items: [act(tx) for _ in items], None)
+
+    def _answers(self) -> None:
+        if self.is_away:
+            raise Unavailable(internal="the test took the store away")
+
+
+@dataclass
+class Session:
+    """A session in a test's hand: its token, and what the mint answered."""
+
+    http: Http = field(repr=False)
+    answer: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return self.answer["id"]
+
+    @property
+    def token(self) -> str:
+        return self.answer["sessionToken"]
+
+    async def who_am_i(self) -> dict[str, Any]:
+        """``GET /v1/session`` with the token. Raises: Refused."""
+        return _accepted(await self.http.get("/v1/session", bearer=self.token))
+
+    async def end(self) -> dict[str, Any]:
+        """``DELETE /v1/session`` with the token. Raises: Refused."""
+        return _accepted(await self.http.delete("/v1/session", bearer=self.token))
+
+    async def lives(self) -> bool:
+        return (await self.http.get("/v1/session", bearer=self.token)).status == 200
+
+
+@dataclass
+class Host:
+    """A business's backend that holds one API key."""
+
+    http: Http = field(repr=False)
+    issuer: Issuer
+    id: str
+    secret: str
+
+    async def mint(self, user: str = "ada", **fields: Any) -> Session:
+        """Raises: Refused."""
+        return Session(self.http, _accepted(await self.post("/v1/session-tokens", {"externalUserId": user, **fields})))
+
+    async def revoke(self, **body: Any) -> dict[str, Any]:
+        """``POST /v1/sessions/revoke``. Raises: Refused."""
+        return _accepted(await self.post("/v1/sessions/revoke", body))
+
+    async def end(self, session: Session) -> dict[str, Any]:
+        """``DELETE /v1/session-tokens/{id}``. Raises: Refused."""
+        return _accepted(await self.delete(f"/v1/session-tokens/{session.id}"))
+
+    async def session(self, session: Session) -> dict[str, Any]:
+        """``GET /v1/sessions/{id}``. Raises: Refused."""
+        return _accepted(await self.get(f"/v1/sessions/{session.id}"))
+
+    async def sessions(self, **query: Any) -> list[dict[str, Any]]:
+        """Every session that the list shows, page by page. Raises: Refused."""
+        shown: list[dict[str, Any]] = []
+        while True:
+            page = _accepted(await self.get("/v1/sessions", query=query))
+            shown += page["data"]
+            if page["nextCursor"] is None:
+                return shown
+            query["cursor"] = page["nextCursor"]
+
+    async def verify(self, token: str, **fields: Any) -> dict[str, Any]:
+        """``POST /v1/tokens/verify``. Raises: Refused."""
+        return _accepted(await self.post("/v1/tokens/verify", {"token": token, **fields}))
+
+    async def revoke_user(self, user: str, **fields: Any) -> dict[str, Any]:
+        """``POST /v1/users/revoke``. Raises: Refused."""
+        return _accepted(await self.post("/v1/users/revoke", {"externalUserId": user, **fields}))
+
+    async def block(self, customer_id: str) -> dict[str, Any]:
+        """``POST /v1/customers/{id}/block``. Raises: Refused."""
+        return _accepted(await self.post(f"/v1/customers/{customer_id}/block"))
+
+    async def unblock(self, customer_id: str) -> dict[str, Any]:
+        """``POST /v1/customers/{id}/unblock``. Raises: Refused."""
+        return _accepted(await self.post(f"/v1/customers/{customer_id}/unblock"))
+
+    async def get(self, path: str, **options: Any) -> Reply:
+        return await self.http.get(path, bearer=self.secret, **options)
+
+    async def post(self, path: str, json: Any = None, **options: Any) -> Reply:
+        return await self.http.post(path, json, bearer=self.secret, **options)
+
+    async def delete(self, path: str, **options: Any) -> Reply:
+        return await self.http.delete(path, bearer=self.secret, **options)
+
+
+class World:
+    """One service and those who use it.
+
+    ``host``: a backend of the default project, in test. ``live``: the same project's in live. ``neighbour``: a backend
+    of another project, in test. Each has a key that may do everything.
+    """
+
+    host: Host
+    live: Host
+    neighbour: Host
+
+    def __init__(self, service: Service, store: WatchedStore, clock: Clock) -> None:
+        self.service = service
+        self.store = store
+        self.clock = clock
+        self.app = create_app(service)
+        self.http = Http(self.app)
+        self.log_lines: list[Any] = []  # what was logged, before anything is redacted
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(cls, path: Path | str = MEMORY, **settings: Any) -> AsyncIterator[World]:
+        """Open the service over a fresh store, in memory unless a path is given."""
+        clock = Clock()
+        store = WatchedStore(_migrated(path))
+        service = await open_service(
+            Settings(**settings), store, Sealer(MASTER_KEY), clock=clock, entropy=random.Random(7).randbytes
+        )
+        world = cls(service, store, clock)
+        try:
+            with structlog.testing.capture_logs() as world.log_lines:
+                world.host = await world.key("test")
+                world.live = await world.key("live")
+                world.neighbour = await world.key("test", project=await world.project("The neighbour"))
+                yield world
+        finally:
+            await service.close()
+
+    async def key(
+        self, environment: str = "test", *, can: Sequence[Any] = ALL_CAN, ceiling: str = "*", project: str | None = None
+    ) -> Host:
+        """Make an API key, and the backend that holds it. ``ceiling``: a scope."""
+        issuer = await self.service.issuers.at(environment, project)
+        assert ceiling == operations.UNRESTRICTED or operations.fault_of_list(ceiling.split()) is None
+        new = await self.service.api_keys.create(issuer, "a test's", can=can, ceiling=ceiling)
+        return Host(self.http, issuer, new.key.public_id, new.secret)
+
+    async def project(self, name: str) -> str:
+        """Make a project and return its id."""
+        entropy = self.service.entropy(ids.ENTROPY_BYTES)
+        new_id = ids.encode("proj", ids.time_ordered(int(self.clock() * 1000), entropy))
+        made = await self.store.at_once(lambda tx: projects.add_if_new(tx, new_id, name, now=int(self.clock())))
+        return made.id
+
+    async def mint(self, user: str = "ada", **fields: Any) -> Session:
+        """Let ``host`` mint a session for a user; the fields are those of the API. Raises: Refused."""
+        return await self.host.mint(user, **fields)
+
+    @contextlib.contextmanager
+    def refused(self, code: str) -> Iterator[list[Reply]]:
+        """Expect what happens within to be refused with ``code``; the list then holds the answer."""
+        replies: list[Reply] = []
+        try:
+            yield replies
+        except Refused as refusal:
+            assert refusal.reply.code == code, refusal  # noqa: PT017
+            replies.append(refusal.reply)
+        else:
+            raise AssertionError(f"this was to be refused with {code}, and was not")
+
+
+def _accepted(reply: Reply) -> dict[str, Any]:
+    if reply.status >= 400:
+        raise Refused(reply)
+    return reply.json
+
+
+def _encode(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+
+
+def _migrated(path: Path | str) -> SqliteStore:
+    store = SqliteStore(path)
+    with store.exclusively() as connection:
+        if path == MEMORY:
+            connection.deserialize(_template())
+    migrate.upgrade(store)
+    return store
+
+
+@cache
+def _template() -> bytes:
+    """An empty store, migrated once a run: alembic costs more than all the rest of a test."""
+    store = SqliteStore(MEMORY)
+    migrate.upgrade(store)
+    with store.exclusively() as connection:
+        return connection.serialize()
