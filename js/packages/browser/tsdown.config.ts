@@ -7,4 +7,5 @@ export default defineConfig({
   target: 'es2022',
   dts: { oxc: true },
   outExtensions: () => ({ js: '.js', dts: '.d.ts' }),
+  outputOptions: { chunkFileNames: '[name].js' },
 })

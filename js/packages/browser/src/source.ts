@@ -1,0 +1,61 @@
+import { SessionError, type SessionErrorCode } from './errors.js'
+import type { AutomaticOptions, SessionClientOptions } from './options.js'
+import type { Platform } from './platform.js'
+import type { SessionTokenAnswer } from './token.js'
+
+/** An answer and the time it bears, ms since 1970. */
+export interface Answered {
+  readonly answer: SessionTokenAnswer
+  readonly answeredAt: number
+}
+
+/** Ask for a token once; rejects with a {@link SessionError} when refused. */
+export type TokenSource = (signal: AbortSignal) => Promise<Answered>
+
+/** How these options say to get a token; undefined in manual mode without `onExpiring`. */
+export function tokenSource(platform: Platform, options: SessionClientOptions): TokenSource | undefined {
+  if (options.sessionToken === undefined) {
+    const ask = options.fetchToken ?? getFrom(platform, options.sessionTokenUrl)
+    return async (signal) => read(platform, await ask({ signal }))
+  }
+  const { onExpiring } = options
+  // Nothing returned: setSessionToken() will bring it and ends this wait, else the time limit does.
+  return (
+    onExpiring && (async () => read(platform, (await onExpiring()) ?? (await new Promise<never>(() => {}))))
+  )
+}
+
+function getFrom(platform: Platform, url: string | URL): NonNullable<AutomaticOptions['fetchToken']> {
+  const headers = { Accept: 'application/json' }
+  return ({ signal }) =>
+    platform.fetch(
+      new Request(new URL(url, platform.baseUrl), {
+        cache: 'no-store',
+        credentials: 'same-origin',
+        headers,
+        signal,
+      }),
+    )
+}
+
+async function read(platform: Platform, given: SessionTokenAnswer | Response | null): Promise<Answered> {
+  if (!given) throw new SessionError('SIGNED_OUT', 'Nobody is signed in.')
+  if (!(given instanceof Response)) return { answer: given, answeredAt: platform.now() }
+  const { headers, ok, status } = given
+  const answeredAt = Date.parse(headers.get('Date') ?? '') || platform.now()
+  // What is no JSON, a sign-in page after a redirect perhaps, holds no token and is refused for that.
+  if (ok) return { answer: (await given.json().catch(() => null)) ?? {}, answeredAt }
+  const wait = headers.get('Retry-After')
+  throw new SessionError(
+    REFUSALS[status] ?? 'UNAVAILABLE',
+    `The session token endpoint answered ${status}.`,
+    status,
+    Math.ceil(Number(wait) || (Date.parse(wait ?? '') - answeredAt) / 1000) || 0,
+  )
+}
+
+const REFUSALS: Partial<Record<number, SessionErrorCode>> = {
+  401: 'SIGNED_OUT',
+  403: 'CUSTOMER_BLOCKED',
+  429: 'RATE_LIMITED',
+}
