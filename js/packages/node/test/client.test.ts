@@ -130,6 +130,12 @@ describe('the other resources', () => {
     ])
   })
 
+  test('a filter that is no text is refused: an address would carry another one', async () => {
+    const error = await failure(gp.sessions.list({ externalUserId: 'a\ud800' }).page())
+    expect(error.code).toBe('VALIDATION_ERROR')
+    expect(service.received).toHaveLength(0)
+  })
+
   test('a list that is left early fetches no further page', async () => {
     service.reply({ body: { data: [{ id: 'sess_1' }], nextCursor: 'more' } })
     for await (const _ of gp.sessions.list()) break

@@ -96,6 +96,15 @@ describe('a call is given up', () => {
     expect(error.message).toContain('http://127.0.0.1:9')
   })
 
+  test('before it is made, when its timeout is none', async () => {
+    for (const timeoutSeconds of [0, -1, Number.NaN, 1e9]) {
+      await expect(transport().send({ ...MINT, options: { timeoutSeconds } })).rejects.toThrow(
+        /timeoutSeconds/,
+      )
+    }
+    expect(service.received).toHaveLength(0)
+  })
+
   test('with the reason of the signal, when the caller aborts', async () => {
     service.reply({ silent: true })
     const controller = new AbortController()

@@ -74,7 +74,7 @@ export class Sessions {
     this.#transport = transport
   }
 
-  /** The sessions that fit, newest pages fetched as you go: `for await (const session of gp.sessions.list())`. */
+  /** The sessions that fit, a page fetched whenever one is needed: `for await (const session of gp.sessions.list())`. */
   list(params: ListSessionsParams = {}, options?: CallOptions): SessionList {
     return new SessionList(this.#transport, params, options)
   }

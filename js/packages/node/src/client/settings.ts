@@ -1,6 +1,6 @@
 import { CallerError, RequestError } from '../errors.js'
 import { RETRIES_DEFAULT, RETRIES_MAX } from './retry.js'
-import type { TransportOptions } from './transport.js'
+import { checkTimeout, type TransportOptions } from './transport.js'
 
 /** What `new Guestpass()` takes. */
 export interface GuestpassOptions {
@@ -13,7 +13,7 @@ export interface GuestpassOptions {
    * secret (`X-API-Signature`, always with a nonce) instead of carrying it.
    */
   signingKeyId?: string | undefined
-  /** For one try, reading the answer included; over 0, 10 by default. */
+  /** For one try, reading the answer included; over 0, at most 600; 10 by default. */
   timeoutSeconds?: number | undefined
   /** Tries after the first: 0 to 10, 2 by default. */
   maxRetries?: number | undefined
@@ -25,7 +25,6 @@ export interface GuestpassOptions {
 
 const BASE_URL_DEFAULT = 'http://127.0.0.1:8787'
 const TIMEOUT_SECONDS_DEFAULT = 10
-const TIMEOUT_SECONDS_MAX = 600
 const SECRET_KEY = /^sk_(?:test|live)_[A-Za-z0-9_-]{16,240}$/
 const KEY_ID = /^key_[A-Za-z0-9_-]{1,60}$/
 
@@ -48,9 +47,7 @@ const HOW_TO_GET_ONE =
  */
 export function readSettings(options: GuestpassOptions, env: NodeJS.ProcessEnv): TransportOptions {
   const { signingKeyId, timeoutSeconds = TIMEOUT_SECONDS_DEFAULT, maxRetries = RETRIES_DEFAULT } = options
-  if (!(timeoutSeconds > 0 && timeoutSeconds <= TIMEOUT_SECONDS_MAX)) {
-    throw refused('timeoutSeconds', `must be over 0 and at most ${TIMEOUT_SECONDS_MAX}`)
-  }
+  checkTimeout(timeoutSeconds)
   if (!Number.isInteger(maxRetries) || maxRetries < 0 || maxRetries > RETRIES_MAX) {
     throw refused('maxRetries', `must be a whole number from 0 to ${RETRIES_MAX}`)
   }

@@ -17,7 +17,7 @@ export interface CallOptions {
   idempotencyKey?: string | undefined
   /** Ends the call, its retries included; the call rejects with the signal's reason. */
   signal?: AbortSignal | undefined
-  /** For one try, reading the answer included. */
+  /** For one try, reading the answer included: over 0, at most 600. */
   timeoutSeconds?: number | undefined
 }
 
@@ -52,6 +52,16 @@ interface Prepared extends Call {
 }
 
 const JSON_TYPE = 'application/json'
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+const TIMEOUT_SECONDS_MAX = 600
+
+/** @throws RequestError (`VALIDATION_ERROR`) unless it is over 0 and at most 600. */
+export function checkTimeout(seconds: number | undefined): void {
+  if (seconds === undefined || (seconds > 0 && seconds <= TIMEOUT_SECONDS_MAX)) return
+  const rule = `timeoutSeconds must be over 0 and at most ${TIMEOUT_SECONDS_MAX}.`
+  throw new RequestError('VALIDATION_ERROR', rule)
+}
 
 /** Sends one call, again where that can help, and returns the JSON of a 2xx answer or throws. */
 export class Transport {
@@ -61,7 +71,9 @@ export class Transport {
     this.#options = options
   }
 
+  /** @throws GuestpassError, or the reason of the caller's signal. */
   async send(call: Call): Promise<unknown> {
+    checkTimeout(call.options?.timeoutSeconds)
     const prepared = this.#prepare(call)
     for (let tries = 1; ; tries += 1) {
       const outcome = await this.#tryOnce(prepared)
@@ -80,7 +92,12 @@ export class Transport {
       throw new RequestError('VALIDATION_ERROR', IDEMPOTENCY_KEY_RULE)
     const url = new URL(this.#options.baseUrl + call.path)
     for (const [name, value] of Object.entries(call.query ?? {})) {
-      if (value !== undefined) url.searchParams.set(name, String(value))
+      if (value === undefined) continue
+      // An address would carry U+FFFD in its place, and so find somebody else.
+      if (LONE_SURROGATE.test(String(value))) {
+        throw new RequestError('VALIDATION_ERROR', `${name} holds a lone surrogate, which is not text.`)
+      }
+      url.searchParams.set(name, String(value))
     }
     const idempotencyKey = call.changes ? (given ?? randomUUID()) : undefined
     return {
@@ -95,10 +112,11 @@ export class Transport {
     const { baseUrl, fetch } = this.#options
     const seconds = call.options?.timeoutSeconds ?? this.#options.timeoutSeconds
     const given = call.options?.signal
+    const headers = this.#headersOf(call)
     const limit = limited(seconds, given)
     const init: RequestInit = {
       method: call.method,
-      headers: this.#headersOf(call),
+      headers,
       // A redirect would carry the credential or the signed body to a place that nobody configured.
       redirect: 'manual',
       signal: limit.signal,
