@@ -15,11 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from harness import FOLDER, machine, processes, report
-from harness.sessions import FilledStore
+from harness.sessions import FilledDirectory
 
 SIZES = (10_000, 1_000_000)
 TEN_MILLION = 10_000_000
-ACTS = {"mint": 1_024, "get_living": 2_048, "get": 2_048, "purge": 256}  # rows a turn; purge is one transaction
+ACTS = {  # rows a turn
+    "mint": 1_024,
+    "mint_row": 1_024,
+    "get": 512,
+    "get_row": 2_048,
+    "get_living_row": 2_048,
+    "purge": 400,
+}
+ROUNDS_MAX = 20  # after that the smallest directory has no more to purge
 
 
 def main() -> None:
@@ -30,7 +38,7 @@ def main() -> None:
     results["load"] = {"rounds": options.rounds, "rows_a_turn": ACTS}
     with tempfile.TemporaryDirectory(prefix="guestpass-bench-", dir=options.directory) as scratch:
         results["disk"] = machine.describe_disk(Path(scratch))
-        results |= asyncio.run(measure(Path(scratch), sizes, options.rounds))
+        results |= asyncio.run(measure(Path(scratch), sizes, min(options.rounds, ROUNDS_MAX)))
     path = report.write("growth", results)
     print(show(results["sizes"]))
     print(f"\nwritten: {path.relative_to(FOLDER.parent)}")
@@ -38,27 +46,27 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=15, help=f"at most {ROUNDS_MAX} (15)")
     parser.add_argument("--with-ten-million", action="store_true", help="takes minutes to fill, and 4 GB")
     parser.add_argument("--directory", help="where the stores are made; not on a file system in memory")
     return parser.parse_args()
 
 
 async def measure(scratch: Path, sizes: tuple[int, ...], rounds: int) -> dict[str, Any]:
-    stores = [FilledStore(scratch / str(size), size) for size in sizes]
     filled: dict[int, dict[str, float]] = {}
-    for store in stores:
-        seconds = store.fill()
-        filled[store.size] = {"fill_seconds": round(seconds, 1), "bytes_per_session": round(store.bytes_per_session())}
+    directories: list[FilledDirectory] = []
     turns: dict[int, dict[str, list[float]]] = {size: {act: [] for act in ACTS} for size in sizes}
     try:
+        for size in sizes:
+            directory, filled[size] = await FilledDirectory.make(scratch / str(size), size)
+            directories.append(directory)
         for _ in range(rounds):
             for act, rows in ACTS.items():
-                for store in stores:
-                    turns[store.size][act].append(await getattr(store, act)(rows))
+                for directory in directories:
+                    turns[directory.size][act].append(await getattr(directory, act)(rows))
     finally:
-        for store in stores:
-            await store.close()
+        for directory in directories:
+            await directory.close()
     least = turns[sizes[0]]
     return {
         "unit": "us per row",
@@ -77,14 +85,16 @@ async def measure(scratch: Path, sizes: tuple[int, ...], rounds: int) -> dict[st
 
 
 def show(sizes: dict[str, Any]) -> str:
-    smallest = next(iter(sizes))
-    names = [act.replace("_", " ") for act in ACTS]
-    headings = ("sessions", *(f"{name} us" for name in names), *(f"{name} ratio" for name in names), "bytes each")
-    rows = []
-    for size, one in sizes.items():
-        medians = [one[act]["median"] for act in ACTS]
-        ratios = [one[f"ratio_to_{smallest}"][act]["median"] for act in ACTS]
-        rows.append((f"{int(size):,}", *medians, *ratios, one["bytes_per_session"]))
+    smallest, *larger = sizes
+    headings = ["us per row", *(f"{int(size):,}" for size in sizes), *(f"{int(size):,} ratio" for size in larger)]
+    rows: list[list[object]] = []
+    for act in ACTS:
+        medians = [one[act]["median"] for one in sizes.values()]
+        ratios = [sizes[size][f"ratio_to_{smallest}"][act]["median"] for size in larger]
+        rows.append([act.replace("_", " "), *medians, *ratios])
+    for name in ("index_us_per_row", "bytes_per_session"):
+        figures = [one[name] for one in sizes.values()]
+        rows.append([name.replace("_", " "), *figures, *(figure / figures[0] for figure in figures[1:])])
     return report.table(headings, rows)
 
 

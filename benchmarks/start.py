@@ -163,7 +163,7 @@ def measure_memory() -> dict[str, Any]:
     return weighed
 
 
-def weigh_under_load(service: Any, directory: Path) -> dict[str, list[dict[str, float]]]:
+def weigh_under_load(service: Any, directory: Path) -> dict[str, list[dict[str, Any]]]:
     request = service.mint(f"user_{requests.USER_SLOT}")
     requests.ask(service.server.port, [request])
     after_first_mint = weigh(service.server)
@@ -172,14 +172,20 @@ def weigh_under_load(service: Any, directory: Path) -> dict[str, list[dict[str, 
     return {"after_first_mint": after_first_mint, "after_load": weigh(service.server)}
 
 
-def weigh(server: Server) -> list[dict[str, float]]:
+def weigh(server: Server) -> list[dict[str, Any]]:
     return [_memory_of(pid) for pid in server.process_ids()]
 
 
-def _memory_of(pid: int) -> dict[str, float]:
+def _memory_of(pid: int) -> dict[str, Any]:
+    # Several workers have a helper of Python's beside them, which serves nothing.
+    is_helper = b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
     told = Path(f"/proc/{pid}/smaps_rollup").read_text()
     kib = {name: int(value) for name, value in re.findall(r"^(Rss|Pss):\s+(\d+) kB", told, re.MULTILINE)}
-    return {"resident": round(kib["Rss"] / 1024, 1), "proportional": round(kib["Pss"] / 1024, 1)}
+    return {
+        "is": "resource tracker" if is_helper else "process",
+        "resident": round(kib["Rss"] / 1024, 1),
+        "proportional": round(kib["Pss"] / 1024, 1),
+    }
 
 
 def _interpret(statement: str) -> float:
@@ -213,7 +219,7 @@ def show_starts(measured: dict[str, Any]) -> str:
 
 def show_memory(measured: dict[str, Any]) -> str:
     rows = [
-        (f"{name}, process {number}", first["resident"], loaded["resident"], loaded["proportional"])
+        (f"{name}: {first['is']} {number}", first["resident"], loaded["resident"], loaded["proportional"])
         for name, one in measured.items()
         for number, (first, loaded) in enumerate(zip(one["after_first_mint"], one["after_load"], strict=True), 1)
     ]

@@ -41,7 +41,7 @@ class GuestpassService:
         return Request("GET", "/v1/session", {"Authorization": f"Bearer {token}"})
 
     def kept(self) -> int | None:
-        return sum(_count_sessions(path) for path in self.directory.glob("*.db"))
+        return sum(_count_sessions(path) for path in self.directory.glob("*.sqlite3"))
 
 
 class Guestpass:
