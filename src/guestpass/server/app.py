@@ -10,7 +10,7 @@ from typing import Any
 from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.errors import Unavailable
 from guestpass.server.api_keys.service import ApiKeys
-from guestpass.server.clock import Clock, Entropy, system_clock, system_entropy
+from guestpass.server.clock import Clock, Entropy, EntropyPool, system_clock
 from guestpass.server.customers.service import Derivation
 from guestpass.server.http.application import Application
 from guestpass.server.http.routes import RouteTable
@@ -93,12 +93,13 @@ async def open_service(
     sealer: Sealer,
     *,
     clock: Clock = system_clock,
-    entropy: Entropy = system_entropy,
+    entropy: Entropy | None = None,
 ) -> Service:
     """Wire the rooms over a migrated store.
 
     Raises: MasterKeyError, SettingsError: sentences for the operator; nothing was changed.
     """
+    entropy = entropy or EntropyPool()
     derivation = Derivation(await _at_once(store, lambda tx: facts.derivation_secret(tx, sealer)))
     base_url = await _at_once(store, lambda tx: _fixed_public_url(tx, settings))
     issuers = Issuers(store, base_url, _issuer_names(settings, base_url), clock, entropy)

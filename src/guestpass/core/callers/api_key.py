@@ -6,7 +6,6 @@ A 256-bit random secret needs no password hash: there is nothing to guess.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from guestpass.core.callers import secret_text
@@ -18,14 +17,6 @@ ALL_CAN: tuple[Can, ...] = get_args(Can)
 _BODY_CHARACTERS = secret_text.SECRET_CHARACTERS + secret_text.CHECKSUM_CHARACTERS
 
 
-@dataclass(frozen=True, slots=True)
-class PresentedKey:
-    """A secret whose shape is right; whether anyone knows its hash is yet to be seen."""
-
-    environment: Environment
-    secret_hash: bytes
-
-
 def make(environment: Environment, entropy: bytes) -> str:
     """Write a secret from 32 bytes that the caller supplies."""
     return secret_text.with_checksum(f"sk_{environment}_{secret_text.encode(entropy)}")
@@ -35,11 +26,11 @@ def hash_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def read(secret: str) -> PresentedKey | None:
-    """Return what a presented secret claims, or None where it was mistyped, cut or is something else."""
+def environment_of(secret: str) -> Environment | None:
+    """Return what a secret says of its environment, or None where it was mistyped, cut or is something else."""
     for environment in ENVIRONMENTS:
         prefix = f"sk_{environment}_"
         if secret.startswith(prefix):
             whole = len(secret) == len(prefix) + _BODY_CHARACTERS and secret_text.checksum_holds(secret)
-            return PresentedKey(environment, hash_of(secret)) if whole else None
+            return environment if whole else None
     return None

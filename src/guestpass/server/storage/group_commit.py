@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from guestpass.errors import GuestpassError, Unavailable
 from guestpass.server.storage.store import Act, Item, Outcome
 
-GROUP_MAX = 512  # acts in one transaction
+GROUP_MAX = 512  # acts after which a transaction takes no more
 HANG_SECONDS = 2.8  # a commit that takes longer is answered 503, so that no request waits over 3 s
 WATCH_SECONDS = 0.1
 
@@ -26,12 +26,17 @@ class _Waiting(NamedTuple):
 
 
 class GroupCommit:
-    """A thread that owns the write connection. ``turn`` is held during each transaction."""
+    """A thread that owns the write connection. ``turn`` is held during each transaction.
+
+    What arrives within one turn of the event loop is handed over at its end, together: the thread is woken once
+    for all of it, and no timer makes a lone client wait.
+    """
 
     def __init__(self, connection: sqlite3.Connection, turn: contextlib.AbstractContextManager[Any]) -> None:
         self._connection = connection
         self._turn = turn
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._arrived: list[_Waiting] = []  # in this turn of the loop
+        self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()  # None ends the thread
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._group: list[_Waiting] = []
@@ -47,27 +52,35 @@ class GroupCommit:
         if self._hangs:
             raise _unavailable("the writer hangs")
         future: asyncio.Future[Outcome] = self._loop.create_future()
-        self._queue.put(_Waiting(act, item, future))
+        if not self._arrived:
+            self._loop.call_soon(self._hand_over)
+        self._arrived.append(_Waiting(act, item, future))
         return await future
 
     def close(self) -> None:
         """Commit what waits and end the thread; blocks up to ``HANG_SECONDS``."""
+        self._hand_over()
         self._queue.put(None)
         self._thread.join(HANG_SECONDS)
         if self._watch is not None and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._watch.cancel)
 
+    def _hand_over(self) -> None:
+        if self._arrived:
+            self._queue.put(self._arrived)
+            self._arrived = []
+
     def _run(self) -> None:
         ended = False
         while not ended:
             group: list[_Waiting] = []
-            waiting = self._queue.get()
-            while waiting is not None:
-                group.append(waiting)
-                if len(group) == GROUP_MAX or self._queue.empty():
+            arrived = self._queue.get()
+            while arrived is not None:
+                group += arrived
+                if len(group) >= GROUP_MAX or self._queue.empty():
                     break
-                waiting = self._queue.get()
-            ended = waiting is None
+                arrived = self._queue.get()
+            ended = arrived is None
             if group:
                 self._group, self._began = group, time.monotonic()
                 outcomes = self._commit(group)
@@ -115,8 +128,8 @@ class GroupCommit:
         if self._hangs:
             stuck = list(self._group)
             with contextlib.suppress(queue.Empty):
-                while (waiting := self._queue.get_nowait()) is not None:
-                    stuck.append(waiting)
+                while (arrived := self._queue.get_nowait()) is not None:
+                    stuck += arrived
             _resolve(stuck, [_unavailable("the writer hangs")] * len(stuck))
         self._watch = self._loop.call_later(WATCH_SECONDS, self._look_for_a_hang)
 
