@@ -78,14 +78,17 @@ def _not_before(not_before: str | UnsetType, now: int, expires_at: int) -> int |
     try:
         start = math.ceil(times.parse(not_before))
     except ValueError as fault:
-        raise invalid("notBefore", str(fault)) from None
+        raise _invalid_start(str(fault)) from None
     if start < now - NOT_BEFORE_PAST_SECONDS_MAX:
-        rule = f"must not be more than {NOT_BEFORE_PAST_SECONDS_MAX} seconds past; the server's clock says {times.of_seconds(now)}"
-    elif start >= expires_at:
-        rule = f"must be before the end of the session, {times.of_seconds(expires_at)}"
-    else:
-        return max(start, now)
-    raise InvalidNotBefore(f"notBefore {rule}.", details=(Detail("notBefore", rule),))
+        clock = f"the server's clock says {times.of_seconds(now)}"
+        raise _invalid_start(f"must not be more than {NOT_BEFORE_PAST_SECONDS_MAX} seconds past; {clock}")
+    if start >= expires_at:
+        raise _invalid_start(f"must be before the end of the session, {times.of_seconds(expires_at)}")
+    return max(start, now)
+
+
+def _invalid_start(rule: str) -> InvalidNotBefore:
+    return InvalidNotBefore(f"notBefore {rule}.", details=(Detail("notBefore", rule),))
 
 
 def _scope(requested: list[str] | UnsetType, ceiling: str) -> tuple[str, list[str]]:
@@ -96,11 +99,11 @@ def _scope(requested: list[str] | UnsetType, ceiling: str) -> tuple[str, list[st
         suffix, rule = fault
         raise invalid(f"allowedOperations{suffix}", rule)
     wanted = operations.scope_of(requested)
+    if wanted == operations.UNRESTRICTED:
+        return ceiling, []  # ["*"] is absent, said aloud
     granted = operations.within(wanted, ceiling)
     if wanted and not granted:
         raise Forbidden(f"This API key may not grant any of: {', '.join(operations.names_of(wanted))}.")
-    if wanted == operations.UNRESTRICTED:
-        return granted, []
     granted_names = operations.names_of(granted)
     return granted, [name for name in operations.names_of(wanted) if name not in granted_names]
 
