@@ -43,7 +43,7 @@ class Application:
     """Serves ``routes``. ``draining`` asks every client to connect anew, elsewhere."""
 
     def __init__(self, routes: RouteTable, api_keys: ApiKeys, *, base_url: str, clock: Clock, entropy: Entropy) -> None:
-        self._routes = routes
+        self.routes = routes
         self._api_keys = api_keys
         self._base_url = base_url
         self._clock = clock
@@ -74,7 +74,7 @@ class Application:
             if call.method == "OPTIONS":
                 reply = self._preflight(scope["path"])
             else:
-                match = self._routes.match(call.method, scope["path"])
+                match = self.routes.match(call.method, scope["path"])
                 route = match.route
                 reply = await self._handle(call, match, scope["query_string"])
         except Exception as fault:  # noqa: BLE001 - every request is answered
@@ -82,7 +82,7 @@ class Application:
             self._log(call, route, error, fault)
             reply = problem(error, base_url=self._base_url, request_id=call.request_id)
             if isinstance(error, MethodNotAllowed):
-                allowed = allow_header(self._routes.of_path(scope["path"]))
+                allowed = allow_header(self.routes.of_path(scope["path"]))
                 reply = reply._replace(headers=(*reply.headers, (b"allow", allowed)))
         if route is not None and route.browser and call.caller is None and not _shows_api_key(call):
             reply = reply._replace(headers=reply.headers + _CORS)
@@ -119,7 +119,7 @@ class Application:
         await send({"type": "http.response.body", "body": reply.body})
 
     def _preflight(self, path: str) -> Answer:
-        methods = self._routes.of_path(path)
+        methods = self.routes.of_path(path)
         allowed = (b"allow", allow_header(methods))
         if any(route.browser for route in methods.values()):
             return Answer(204, b"", (*_PREFLIGHT, allowed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import get_args
 
 from msgspec import UNSET
@@ -25,6 +26,7 @@ from guestpass.server.sessions.service import EndMany, Listing, Sessions, view_o
 from guestpass.server.sessions.verifying import Verifying
 
 OWN_SESSION = "session"  # revokedBy of a session that its own token ended
+_WHOLE_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 STATUSES: tuple[Status, ...] = get_args(Status)
 _LIST_QUERY = (
     QueryParameter("externalUserId", {"type": "string", "minLength": 1, "maxLength": 255}, "Sessions of this user."),
@@ -244,7 +246,7 @@ def _status(text: str | None) -> Status | None:
 def _limit(text: str | None) -> int:
     if text is None:
         return PAGE_LIMIT_DEFAULT
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= PAGE_LIMIT_MAX:
+    if not _WHOLE_NUMBER.fullmatch(text) or int(text) > PAGE_LIMIT_MAX:
         raise invalid("limit", f"must be a whole number from 1 to {PAGE_LIMIT_MAX}")
     return int(text)
 

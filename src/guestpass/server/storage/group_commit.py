@@ -8,84 +8,117 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import deque
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from guestpass.errors import GuestpassError, Unavailable
+from guestpass.errors import Unavailable
 from guestpass.server.storage.store import Act, Item, Outcome
 
-GROUP_MAX = 512  # acts after which a transaction takes no more
-HANG_SECONDS = 2.8  # a commit that takes longer is answered 503, so that no request waits over 3 s
+GROUP_MAX = 512  # acts in one transaction
+HANG_SECONDS = 2.8  # what waits longer is answered 503, so that no request waits over 3 s
 WATCH_SECONDS = 0.1
+
+# What an act did wrong by itself. Every other fault is the store's (full, locked, read-only, torn), and may have
+# rolled the whole transaction back: https://www.sqlite.org/lang_transaction.html, section 3.
+_FAULTS_OF_AN_ACT = frozenset(
+    {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_TOOBIG}
+)  # fmt: skip
+_PRIMARY_CODE = 0xFF
 
 
 class _Waiting(NamedTuple):
     act: Act[Any, Any]
     item: Any
     future: asyncio.Future[Any]
+    deadline: float  # monotonic seconds
 
 
 class GroupCommit:
     """A thread that owns the write connection. ``turn`` is held during each transaction.
 
-    What arrives within one turn of the event loop is handed over at its end, together: the thread is woken once
-    for all of it, and no timer makes a lone client wait.
+    It serves one event loop at a time. All but ``_run`` and what that calls belongs to the loop's thread.
     """
 
-    def __init__(self, connection: sqlite3.Connection, turn: contextlib.AbstractContextManager[Any]) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        turn: contextlib.AbstractContextManager[Any],
+        *,
+        hang_seconds: float = HANG_SECONDS,
+    ) -> None:
         self._connection = connection
         self._turn = turn
-        self._arrived: list[_Waiting] = []  # in this turn of the loop
-        self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()  # None ends the thread
+        self._hang_seconds = hang_seconds
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._unanswered: deque[_Waiting] = deque()  # the oldest first
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch: asyncio.TimerHandle | None = None
-        self._group: list[_Waiting] = []
         self._began: float | None = None  # monotonic seconds at which the group under way began
-        self._hangs = False
+        self._closes = False
         self._thread = threading.Thread(target=self._run, name="guestpass-writer", daemon=True)
         self._thread.start()
 
     async def submit(self, act: Act[Item, Outcome], item: Item) -> Outcome:
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._look_for_a_hang()
-        if self._hangs:
-            raise _unavailable("the writer hangs")
-        future: asyncio.Future[Outcome] = self._loop.create_future()
-        if not self._arrived:
-            self._loop.call_soon(self._hand_over)
-        self._arrived.append(_Waiting(act, item, future))
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._adopt(loop)
+        now, began = time.monotonic(), self._began
+        if self._closes:
+            raise Unavailable(internal="the store was closed")
+        if began is not None and now - began > self._hang_seconds:
+            raise Unavailable(internal="the writer hangs", retry_after_seconds=1)
+        future: asyncio.Future[Outcome] = loop.create_future()
+        waiting = _Waiting(act, item, future, now + self._hang_seconds)
+        self._unanswered.append(waiting)
+        if self._watch is None:
+            self._watch = loop.call_later(WATCH_SECONDS, self._answer_what_waits_too_long)
+        self._queue.put(waiting)
         return await future
 
-    def close(self) -> None:
-        """Commit what waits and end the thread; blocks up to ``HANG_SECONDS``."""
-        self._hand_over()
-        self._queue.put(None)
-        self._thread.join(HANG_SECONDS)
-        if self._watch is not None and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._watch.cancel)
+    async def close(self) -> bool:
+        """Take no more, commit what waits, end the thread; say whether it ended, which a dead disk may prevent."""
+        if not self._closes:
+            self._closes = True
+            self._queue.put(None)
+        await asyncio.to_thread(self._thread.join, self._hang_seconds)
+        return not self._thread.is_alive()
 
-    def _hand_over(self) -> None:
-        if self._arrived:
-            self._queue.put(self._arrived)
-            self._arrived = []
+    def _adopt(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is not None and self._loop.is_running():
+            raise RuntimeError("a store serves one event loop at a time")
+        self._loop = loop
+        self._unanswered.clear()  # nobody waits in a loop that no longer runs
+        self._watch = None
+
+    def _answer_what_waits_too_long(self) -> None:
+        """Answer for a writer that may itself be stuck: a dead disk, a lock held elsewhere."""
+        assert self._loop is not None  # noqa: S101
+        unanswered, now = self._unanswered, time.monotonic()
+        while unanswered and (unanswered[0].future.done() or unanswered[0].deadline <= now):
+            future = unanswered.popleft().future
+            if not future.done():
+                future.set_exception(_out_of_time())
+        self._watch = self._loop.call_later(WATCH_SECONDS, self._answer_what_waits_too_long) if unanswered else None
 
     def _run(self) -> None:
-        ended = False
-        while not ended:
+        ends = False
+        while not ends:
             group: list[_Waiting] = []
-            arrived = self._queue.get()
-            while arrived is not None:
-                group += arrived
-                if len(group) >= GROUP_MAX or self._queue.empty():
+            waiting = self._queue.get()
+            while waiting is not None:
+                if not waiting.future.done():  # cancelled, or told that it waited too long: then nothing is written
+                    group.append(waiting)
+                if len(group) == GROUP_MAX or self._queue.empty():
                     break
-                arrived = self._queue.get()
-            ended = arrived is None
+                waiting = self._queue.get()
+            ends = waiting is None
             if group:
-                self._group, self._began = group, time.monotonic()
+                self._began = time.monotonic()
                 outcomes = self._commit(group)
                 self._began = None
-                self._deliver(group, outcomes)
+                _deliver(group, outcomes)
 
     def _commit(self, group: list[_Waiting]) -> list[Any]:
         outcomes: list[Any] = []
@@ -99,51 +132,65 @@ class GroupCommit:
                 # Disk full, read-only, locked too long: nothing of the group was written.
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
-                return [_unavailable(str(fault))] * len(group)
+                return [Unavailable(internal=str(fault), retry_after_seconds=1) for _ in group]
         return outcomes
 
     def _run_act(self, act: Act[Any, Any], items: list[Any]) -> list[Any]:
-        """Run one act in a savepoint, so that what it breaks is its own alone."""
+        """Run one act; where it breaks, run it for each item alone, so that only the one it broke on is refused."""
+        try:
+            return self._in_savepoint(act, items)
+        except Exception as fault:
+            if not self._connection.in_transaction or (isinstance(fault, sqlite3.Error) and _is_of_the_store(fault)):
+                raise
+            if len(items) == 1:
+                return [fault]
+        return [outcome for item in items for outcome in self._run_act(act, [item])]
+
+    def _in_savepoint(self, act: Act[Any, Any], items: list[Any]) -> list[Any]:
         self._connection.execute("SAVEPOINT act")
         try:
-            outcomes = list(act(self._connection, items))
-        except sqlite3.OperationalError:
+            outcomes: Sequence[Any] = act(self._connection, items)
+            if len(outcomes) != len(items):
+                raise RuntimeError(f"{act} gave {len(outcomes)} outcomes for {len(items)} items")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO act")
+                self._connection.execute("RELEASE act")
             raise
-        except Exception as fault:  # noqa: BLE001 - delivered to the one who waits
-            self._connection.execute("ROLLBACK TO act")
-            outcomes = [fault] * len(items)
         self._connection.execute("RELEASE act")
-        return outcomes
+        return list(outcomes)
 
-    def _deliver(self, group: list[_Waiting], outcomes: list[Any]) -> None:
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                self._loop.call_soon_threadsafe(_resolve, group, outcomes)
 
-    def _look_for_a_hang(self) -> None:
-        """Answer the waiting when a commit hangs (a dead disk, a lock held elsewhere); the thread itself may be stuck."""
-        assert self._loop is not None  # noqa: S101
-        began = self._began
-        self._hangs = began is not None and time.monotonic() - began > HANG_SECONDS
-        if self._hangs:
-            stuck = list(self._group)
-            with contextlib.suppress(queue.Empty):
-                while (arrived := self._queue.get_nowait()) is not None:
-                    stuck += arrived
-            _resolve(stuck, [_unavailable("the writer hangs")] * len(stuck))
-        self._watch = self._loop.call_later(WATCH_SECONDS, self._look_for_a_hang)
+def _is_of_the_store(fault: sqlite3.Error) -> bool:
+    code = getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # absent where the module, not SQLite, refused
+    return (code & _PRIMARY_CODE) not in _FAULTS_OF_AN_ACT
 
 
 def _act_of(waiting: _Waiting) -> Act[Any, Any]:
     return waiting.act
 
 
-def _unavailable(why: str) -> GuestpassError:
-    return Unavailable(internal=why, retry_after_seconds=1)
+def _loop_of(answer: tuple[_Waiting, Any]) -> asyncio.AbstractEventLoop:
+    return answer[0].future.get_loop()
 
 
-def _resolve(group: list[_Waiting], outcomes: list[Any]) -> None:
-    for waiting, outcome in zip(group, outcomes, strict=True):
+def _out_of_time() -> Unavailable:
+    return Unavailable(
+        "The store did not answer in time, so it is not known whether this was done. "
+        "Try again after Retry-After seconds.",
+        internal="the writer hangs",
+        retry_after_seconds=1,
+    )
+
+
+def _deliver(group: list[_Waiting], outcomes: list[Any]) -> None:
+    for loop, answers in groupby(zip(group, outcomes, strict=True), key=_loop_of):
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_resolve, list(answers))
+
+
+def _resolve(answers: list[tuple[_Waiting, Any]]) -> None:
+    for waiting, outcome in answers:
         if waiting.future.done():
             continue  # the request was cancelled, or answered while the writer hung
         if isinstance(outcome, Exception):

@@ -106,7 +106,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Commit what still waits, then let go of the file."""
-        await asyncio.to_thread(self._group_commit.close)
+        await self._group_commit.close()
         self._readers.shutdown(wait=True)
         for connection in {self._writer_connection, self._point_connection, *self._reader_connections}:
             connection.close()
