@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from guestpass.client import AsyncGuestpass, Guestpass
 
 __all__ = ["AsyncGuestpass", "Guestpass"]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:

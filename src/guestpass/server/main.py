@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from guestpass import __version__
 from guestpass.server.api_keys import commands as api_keys
 from guestpass.server.command_line import EXPECTED_ERRORS, OK, USAGE, exit_code_of
 from guestpass.server.operate import commands as operate
@@ -15,7 +15,7 @@ from guestpass.server.sessions import commands as sessions
 app = App(
     name="guestpass",
     help="Session tokens for embedded products. Works on the store: run it on a server.",
-    version=__version__,
+    version=lambda: version("guestpass"),
 )
 for command in (operate.serve, operate.init, operate.demo, operate.doctor):
     app.command(command)

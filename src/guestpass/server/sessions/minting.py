@@ -10,7 +10,6 @@ from msgspec import UNSET
 from guestpass.core import ids, times
 from guestpass.core.callers import secret_text
 from guestpass.core.tokens import issue, opaque, operations
-from guestpass.core.tokens.claims import SessionClaims, Status, StatusListEntry
 from guestpass.core.tokens.kinds import SESSION, prefix_of
 from guestpass.errors import CustomerBlocked, Unauthorized
 from guestpass.server.api_keys import service as api_keys
@@ -23,6 +22,7 @@ from guestpass.server.revocation import service as revocation
 from guestpass.server.revocation.service import Entry, LeasedList
 from guestpass.server.sessions import index, sql
 from guestpass.server.sessions.api import MintAnswer, MintRequest
+from guestpass.server.sessions.claims import claims_of
 from guestpass.server.sessions.model import WORD, Mint, SessionRow, TooEarly
 from guestpass.server.sessions.policy import Plan, plan
 from guestpass.server.signing_keys.service import Keyring, Signer
@@ -137,31 +137,6 @@ class Minting:
                 outcomes.append(None)
         _write(tx, accepted)
         return outcomes
-
-
-def claims_of(row: SessionRow, issuer: Issuer) -> SessionClaims:
-    """What the token of a session says."""
-    session_id = row.public_id
-    status = Status(
-        status_list=StatusListEntry(idx=row.status_index, uri=f"{issuer.location}/status-lists/{row.status_list}")
-    )
-    return SessionClaims(
-        iss=issuer.url,
-        aud=issuer.audience,
-        sub=row.external_user_id,
-        iat=row.issued_at,
-        exp=row.expires_at,
-        sid=session_id,
-        jti=session_id,
-        client_id=api_keys.public_id(row.api_key_id),
-        project_id=issuer.project.id,
-        environment=issuer.environment,
-        scope=row.scope,
-        status=status,
-        nbf=UNSET if row.not_before is None else row.not_before,
-        organization_id=UNSET if row.external_organization_id is None else row.external_organization_id,
-        max_uses=UNSET if row.max_uses is None else row.max_uses,
-    )
 
 
 def _floors(tx: Transaction, mints: list[Mint]) -> dict[bytes, int]:

@@ -20,7 +20,7 @@ from guestpass.server.clock import Clock
 from guestpass.server.projects.service import Issuer, Issuers
 from guestpass.server.revocation import service as revocation
 from guestpass.server.sessions import sql
-from guestpass.server.sessions.minting import claims_of
+from guestpass.server.sessions.claims import claims_of
 from guestpass.server.sessions.model import WORD, SessionRow
 from guestpass.server.signing_keys.service import Keyring
 from guestpass.server.storage.store import Store

@@ -128,11 +128,12 @@ class GroupCommit:
                 for act, run in groupby(group, key=_act_of):
                     outcomes.extend(self._run_act(act, [waiting.item for waiting in run]))
                 self._connection.execute("COMMIT")
-            except sqlite3.Error as fault:
+            except Exception as fault:  # noqa: BLE001 - the one thread of all writers must outlive every fault
                 # Disk full, read-only, locked too long: nothing of the group was written.
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
-                return [Unavailable(internal=str(fault), retry_after_seconds=1) for _ in group]
+                why = f"{type(fault).__name__}: {fault}"
+                return [Unavailable(internal=why, retry_after_seconds=1) for _ in group]
         return outcomes
 
     def _run_act(self, act: Act[Any, Any], items: list[Any]) -> list[Any]:

@@ -1,0 +1,35 @@
+"""What the token of a session says."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from guestpass.core.tokens.claims import SessionClaims, Status, StatusListEntry
+from guestpass.server.api_keys import service as api_keys
+from guestpass.server.projects.service import Issuer
+from guestpass.server.sessions.model import SessionRow
+
+
+def claims_of(row: SessionRow, issuer: Issuer) -> SessionClaims:
+    """What the token of a session says."""
+    session_id = row.public_id
+    status = Status(
+        status_list=StatusListEntry(idx=row.status_index, uri=f"{issuer.location}/status-lists/{row.status_list}")
+    )
+    return SessionClaims(
+        iss=issuer.url,
+        aud=issuer.audience,
+        sub=row.external_user_id,
+        iat=row.issued_at,
+        exp=row.expires_at,
+        sid=session_id,
+        jti=session_id,
+        client_id=api_keys.public_id(row.api_key_id),
+        project_id=issuer.project.id,
+        environment=issuer.environment,
+        scope=row.scope,
+        status=status,
+        nbf=UNSET if row.not_before is None else row.not_before,
+        organization_id=UNSET if row.external_organization_id is None else row.external_organization_id,
+        max_uses=UNSET if row.max_uses is None else row.max_uses,
+    )
