@@ -1,0 +1,56 @@
+"""Write attacks.json and tokens.json, the vectors that every verifier of ours is tested against.
+
+    python spec/vectors/make.py [--check]
+
+The same bytes every time; ``--check`` writes nothing and says whether the files are what would be written.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import attacks
+import tokens
+from expectations import EXPECT, KEYS
+from writer import Vector
+
+FOLDER = Path(__file__).parent
+FORM = (
+    " Each vector: hold `token` against the key set `keys` and the expectation `expect` at the Unix second `now`;"
+    " the answer is `code`, or for `ok` the `claims`. `tokenParts` stands in place of a long token: a list of"
+    " [text, times], each text repeated so often, all joined. Written by make.py with the keys of test-keys.json."
+)
+
+
+def document(about: str, vectors: list[Vector]) -> str:
+    names = [vector["name"] for vector in vectors]
+    if len(set(names)) != len(names):
+        raise SystemExit("two vectors have one name")
+    used_keys = {vector["keys"] for vector in vectors}
+    used_expect = {vector["expect"] for vector in vectors}
+    head = {
+        "about": about + FORM,
+        "keys": {name: value for name, value in KEYS.items() if name in used_keys},
+        "expect": {name: value for name, value in EXPECT.items() if name in used_expect},
+    }
+    lines = ",\n".join("    " + json.dumps(vector, ensure_ascii=True) for vector in vectors)
+    return json.dumps(head, indent=2)[:-2] + f',\n  "vectors": [\n{lines}\n  ]\n}}\n'
+
+
+def main() -> None:
+    stale = []
+    for module in (attacks, tokens):
+        name = f"{module.__name__}.json"
+        path, text = FOLDER / name, document(module.ABOUT, module.vectors())
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text, "utf-8")
+        elif not path.exists() or path.read_text("utf-8") != text:
+            stale.append(name)
+    if stale:
+        raise SystemExit(f"not what make.py writes: {', '.join(stale)}")
+
+
+if __name__ == "__main__":
+    main()
