@@ -19,20 +19,35 @@ class MintRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=Tru
     """Mint a fixed session and its token."""
 
     external_user_id: Annotated[HostId, Meta(description="Your own id of the user. Compared exactly.")]
-    email: Annotated[str, Meta(min_length=3, max_length=EMAIL_LENGTH_MAX)] | UnsetType = UNSET
-    email_verified: bool = False
-    external_organization_id: HostId | UnsetType = UNSET
+    email: Annotated[
+        Annotated[str, Meta(min_length=3, max_length=EMAIL_LENGTH_MAX)] | UnsetType,
+        Meta(description="Kept with the customer; will bind one that was imported."),
+    ] = UNSET
+    email_verified: Annotated[bool, Meta(description="Whether you have verified that address.")] = False
+    external_organization_id: Annotated[
+        HostId | UnsetType, Meta(description="Your own id of the user's organization.")
+    ] = UNSET
     expires_in: Annotated[
         int | float, Meta(description="Whole seconds, 60 to 86400, from issue.", extra_json_schema={"type": "integer"})
     ] = 3600
-    not_before: Time | UnsetType = UNSET
-    allowed_operations: list[Operation] | UnsetType = UNSET
+    not_before: Annotated[Time | UnsetType, Meta(description="RFC 3339; at most 60 s past, and before the end.")] = (
+        UNSET
+    )
+    allowed_operations: Annotated[
+        list[Operation] | UnsetType,
+        Meta(description="Absent: all that the key may. `[]`: none. At most 64 names and 1024 bytes together."),
+    ] = UNSET
     metadata: Annotated[
         msgspec.Raw | UnsetType,
         Meta(description="An object of at most 16 KiB, kept as sent.", extra_json_schema={"type": "object"}),
     ] = UNSET
-    format: Format = "jwt"
-    max_uses: Annotated[int, Meta(ge=1, le=MAX_USES_MAX)] | UnsetType = UNSET
+    format: Annotated[Format, Meta(description="A signed JWT, or an opaque token that only the server can read.")] = (
+        "jwt"
+    )
+    max_uses: Annotated[
+        Annotated[int, Meta(ge=1, le=MAX_USES_MAX)] | UnsetType,
+        Meta(description="How often the token may be used where uses are counted."),
+    ] = UNSET
 
 
 class MintAnswer(Struct, rename="camel", frozen=True, omit_defaults=True, kw_only=True):
