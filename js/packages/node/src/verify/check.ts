@@ -54,6 +54,9 @@ interface Parts {
 }
 
 const BEARER_TYPES: ReadonlySet<string | undefined> = new Set(['guestpass-session+jwt', 'at+jwt'])
+const PREFIX = /^gp_(session|refresh)_(test|live)_/
+const SECRET_KEY = /^sk_(?:test|live)_/
+const SECRET_KEY_SHOWN = 'This is a secret API key, not a token. It must never leave your backend.'
 const HEADER_BYTES_MAX = 2048
 const HEADER_DEPTH_MAX = 4
 const HEADER_LENGTH_MAX = { alg: 32, kid: KID_LENGTH_MAX, typ: 128 } as const
@@ -65,7 +68,7 @@ const REFUSED_HEADER_NAMES = [
 ]
 
 /**
- * Walks the contract's order: prefix and shape, algorithm, key, signature, claims, type, issuer, audience,
+ * Walks the contract's order: prefix and shape, algorithm, key, signature, type, claims, issuer, audience,
  * environment, project, time. Nothing of the payload is used before the signature holds, but for the code of
  * a token whose key is unknown.
  *
@@ -87,9 +90,9 @@ export function check(token: string, expect: Expectation, findKey: FindKey, now:
     )
   }
   if (!key.verifies(parts.signed, parts.signature)) throw new TokenError('TOKEN_SIGNATURE_INVALID')
+  checkKind(parts)
   const claims = readClaims(parts.payload)
   if (claims === undefined) throw malformed('A claim is missing, or not of its type.')
-  checkKind(parts)
   checkPlace(claims, parts, expect)
   checkTime(claims, expect, now)
   return claims
@@ -111,22 +114,22 @@ function split(token: string, expect: Expectation): Parts {
   return { environment, header: readHeader(header), payload, signed, signature }
 }
 
+/** What the prefix says; undefined for a bare JWT. */
 function environmentOf(token: string, expect: Expectation): Environment | undefined {
-  if (token.startsWith('ey')) return undefined // every JWT of ours begins with {" in base64url
-  for (const environment of ['test', 'live'] as const) {
-    if (!token.startsWith(prefixOf(environment))) continue
-    if ((expect.environment ?? environment) === environment) return environment
-    const message = `This is a ${environment} token; here only ${expect.environment} tokens are accepted.`
+  const [prefix, kind, environment] = PREFIX.exec(token) ?? []
+  if (prefix === undefined) {
+    if (SECRET_KEY.test(token)) throw malformed(SECRET_KEY_SHOWN)
+    if (token.includes('.')) return undefined
+    throw malformed()
+  }
+  const own = expect.environment ?? (environment as Environment)
+  if (environment !== own) {
+    const message = `This is a ${environment} token; here only ${own} tokens are accepted.`
     throw new TokenError('TOKEN_ENVIRONMENT_MISMATCH', message)
   }
-  if (token.startsWith('gp_refresh_')) {
-    const message = 'This is a refresh token; it is accepted by the refresh and logout routes only.'
-    throw new TokenError('TOKEN_TYPE_MISMATCH', message)
-  }
-  const isSecretKey = /^sk_(?:test|live)_/.test(token)
-  throw malformed(
-    isSecretKey ? 'This is a secret API key, not a token. It must never leave your backend.' : undefined,
-  )
+  if (kind === 'session') return own
+  const message = 'This is a refresh token; it is accepted by the refresh and logout routes only.'
+  throw new TokenError('TOKEN_TYPE_MISMATCH', message)
 }
 
 function opaque(token: string, body: string): TokenError {

@@ -58,7 +58,6 @@ class Reader {
   }
 
   #value(depth: number): Json {
-    if (depth > this.#depthMax) throw new NotStrict()
     this.#take(SPACE)
     const first = this.#text[this.#at]
     if (first === '{') return this.#object(depth)
@@ -70,6 +69,7 @@ class Reader {
   }
 
   #object(depth: number): JsonObject {
+    if (depth >= this.#depthMax) throw new NotStrict()
     const members: JsonObject = Object.create(null)
     this.#at += 1
     if (this.#skips('}')) return members
@@ -84,6 +84,7 @@ class Reader {
   }
 
   #array(depth: number): Json[] {
+    if (depth >= this.#depthMax) throw new NotStrict()
     const items: Json[] = []
     this.#at += 1
     if (this.#skips(']')) return items
