@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import structlog
 
@@ -17,14 +17,16 @@ from guestpass.core import ids
 from guestpass.errors import Detail, GuestpassError, MethodNotAllowed, ValidationFailed
 from guestpass.server.api_keys.service import ApiKeys
 from guestpass.server.clock import Clock, Entropy
+from guestpass.server.http import credentials
 from guestpass.server.http.callers import api_key_of, bearer_token_of
-from guestpass.server.http.decode import check_media_type, decode
+from guestpass.server.http.decode import PATH_LENGTH_MAX, check_media_type, decode
 from guestpass.server.http.errors import as_guestpass_error, problem
 from guestpass.server.http.exchange import Answer, Exchange, Headers, Receive, Scope, Send
 from guestpass.server.http.routes import Match, Route, RouteTable, allow_header
 
 log = structlog.get_logger("guestpass")
 
+_NO_CONTENT = 204
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _CORS: Headers = (
     (b"access-control-allow-origin", b"*"),
@@ -36,7 +38,6 @@ _PREFLIGHT: Headers = (
     (b"access-control-allow-headers", b"Authorization, Content-Type, X-Request-Id"),
     (b"access-control-max-age", b"86400"),
 )
-_CREDENTIAL_IN_URL = re.compile(r"sk_(test|live)_|_session_(test|live)_|\beyJ[\w-]+\.")
 
 
 class Application:
@@ -110,9 +111,10 @@ class Application:
     async def _send(self, reply: Answer, call: Exchange, send: Send) -> None:
         headers: list[tuple[bytes, bytes]] = [
             *reply.headers,
-            (b"content-length", b"%d" % len(reply.body)),
             (b"x-request-id", call.request_id.encode()),
         ]
+        if reply.status != _NO_CONTENT:  # which has no length either (RFC 9110 section 8.6)
+            headers.append((b"content-length", b"%d" % len(reply.body)))
         if self.draining:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
@@ -122,14 +124,14 @@ class Application:
         methods = self.routes.of_path(path)
         allowed = (b"allow", allow_header(methods))
         if any(route.browser for route in methods.values()):
-            return Answer(204, b"", (*_PREFLIGHT, allowed))
+            return Answer(_NO_CONTENT, b"", (*_PREFLIGHT, allowed))
         raise MethodNotAllowed("This address is for backends; no page of another origin may call it.")
 
     def _request_id(self, headers: list[tuple[bytes, bytes]]) -> str:
         for name, value in headers:
             if name == b"x-request-id":
                 sent = value.decode("latin-1")
-                if _REQUEST_ID.fullmatch(sent) and not _CREDENTIAL_IN_URL.search(sent):
+                if _REQUEST_ID.fullmatch(sent) and not credentials.stands_in(sent):
                     return sent
         return ids.encode("req", ids.time_ordered(int(self._clock() * 1000), self._entropy(ids.ENTROPY_BYTES)))
 
@@ -152,24 +154,28 @@ class Application:
 
 
 def _query(query_string: bytes, allowed: set[str]) -> dict[str, str]:
-    text = query_string.decode("latin-1")
-    if _CREDENTIAL_IN_URL.search(text):
+    try:
+        text = query_string.decode()  # percent-encoded, or as it was typed into curl
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=16)
+    except ValueError:
+        raise ValidationFailed("The query string cannot be read: it is name=value&…, in UTF-8.") from None
+    if credentials.stands_in(unquote(text)):
         raise ValidationFailed(
             "A credential was sent in the URL, where logs and histories keep it; revoke it, and send it in a header."
         )
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=16)
-    except ValueError:
-        raise ValidationFailed("The query string cannot be read.") from None
     query: dict[str, str] = {}
     for name, value in pairs:
         if name not in allowed or name in query:
             rule = "is not a parameter of this request" if name not in allowed else "was given twice"
-            raise ValidationFailed(f"{name} {rule}.", details=(Detail(name, rule),))
+            shown = name[:PATH_LENGTH_MAX]
+            raise ValidationFailed(f"{shown} {rule}.", details=(Detail(shown, rule),))
         query[name] = value
     return query
 
 
 def _shows_api_key(call: Exchange) -> bool:
-    """Whether a secret key was sent to a browser route: its answer must not be readable by a page."""
-    return any(name == b"authorization" and b"sk_" in value for name, value in call.headers)
+    """Whether an API key was sent to a browser route, in any form: its answer must not be readable by a page."""
+    return any(
+        name == b"x-api-key" or (name == b"authorization" and (b"sk_" in value or value[:6].lower() == b"basic "))
+        for name, value in call.headers
+    )

@@ -12,7 +12,8 @@ from guestpass.core import strict_json
 from guestpass.errors import Detail, UnsupportedMediaType, ValidationFailed
 
 _WHERE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?", re.DOTALL)
-_FIELD = re.compile(r"field `([^`]+)`")
+PATH_LENGTH_MAX = 120  # characters; a path repeats names that were sent
+_FIELD = re.compile(r"field `(.*)`", re.DOTALL)
 
 
 @lru_cache(maxsize=64)
@@ -39,9 +40,9 @@ def decode(body: bytes, shape: type) -> Any:
         raise ValidationFailed("The body is empty; send a JSON object.", details=(Detail("", "must be a JSON object"),))
     try:
         strict_json.loads(body)  # duplicate members, surrogates, depth: what the typed decoder lets through
-    except ValueError as fault:
+    except strict_json.JsonRefused as fault:
         raise ValidationFailed(
-            f"The body is not acceptable JSON: {fault}.", details=(Detail("", str(fault)),)
+            f"The body is not acceptable JSON: {fault}.", details=(Detail(fault.path, fault.reason),)
         ) from None
     try:
         return _decoder(shape).decode(body)
@@ -55,12 +56,14 @@ def decode(body: bytes, shape: type) -> Any:
 
 
 def _explain(message: str) -> tuple[str, str]:
-    """Turn msgspec's "Expected `int`, got `str` - at `$.expiresIn`" into a path and a rule."""
+    """Turn msgspec's "Expected `int`, got `str` - at `$.expiresIn`" into a path and a rule. No value is repeated."""
     matched = _WHERE.fullmatch(message)
     text, path = (matched[1], matched[2] or "") if matched else (message, "")
     field = _FIELD.search(text)
     if field and text.startswith("Object contains unknown"):
-        return ".".join(filter(None, (path, field[1]))), "is not a field of this request"
+        return ".".join(filter(None, (path, field[1])))[:PATH_LENGTH_MAX], "is not a field of this request"
     if field and text.startswith("Object missing required"):
         return ".".join(filter(None, (path, field[1]))), "is required"
+    if text.startswith("Invalid enum value"):
+        return path, "is not a value that this field takes; /docs lists them"
     return path, text.replace("`", "")[:1].lower() + text.replace("`", "")[1:]

@@ -6,6 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from guestpass.errors import (
     CallerError,
+    Detail,
     GuestpassError,
     InternalError,
     OperationNotAllowed,
@@ -13,6 +14,7 @@ from guestpass.errors import (
     TokenMissing,
     asks_for_a_new_token,
 )
+from guestpass.server.http import credentials
 from guestpass.server.http.exchange import NO_STORE, Answer, Headers, answer
 
 DEFAULT_RETRY_AFTER_SECONDS = 1
@@ -43,12 +45,17 @@ def problem(error: GuestpassError, *, base_url: str, request_id: str) -> Answer:
     """Write an error as an answer: RFC 6750 section 3 for who may not, Retry-After for what may pass."""
     body = ErrorBody(
         code=error.code,
-        message=error.message,
+        message=credentials.without(error.message),
         doc_url=f"{base_url}{ERROR_DOCS_PATH}#{error.code}",
         request_id=request_id,
-        details=[ErrorDetail(detail.path, detail.message) for detail in error.details] or UNSET,
+        details=[_shown(detail) for detail in error.details] or UNSET,
     )
     return answer(body, status=error.status, headers=NO_STORE + _headers(error))
+
+
+def _shown(detail: Detail) -> ErrorDetail:
+    """A path names a field as it was sent, and anything may be sent as a field."""
+    return ErrorDetail(credentials.without(detail.path), credentials.without(detail.message))
 
 
 def _headers(error: GuestpassError) -> Headers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -18,6 +19,7 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 Body = TypeVar("Body")
 
+_LENGTH = re.compile(r"[0-9]{1,18}")
 BODY_SECONDS_MAX = 10.0  # for a client to finish sending what it began
 JSON_TYPE: Headers = ((b"content-type", b"application/json"),)
 NO_STORE: Headers = ((b"cache-control", b"no-store"),)
@@ -69,31 +71,35 @@ class Exchange:
         return found[0].decode("latin-1") if found else None
 
     async def read(self) -> bytes:
-        """Return the body, at most 64 KiB. Raises: PayloadTooLarge; ValidationFailed where the client stops half-way."""
-        length = self.header(b"content-length")
-        if length is not None and (not length.isdigit() or int(length) > BODY_BYTES_MAX):
-            raise PayloadTooLarge
-        message = await self._receive()
-        if not message.get("more_body"):
-            return self._bounded(message.get("body", b""))
+        """Return the body, at most 64 KiB. Raises: PayloadTooLarge; ValidationFailed where less of it came than was said."""
+        length = self._content_length()
         try:
             async with asyncio.timeout(BODY_SECONDS_MAX):
-                return await self._read_rest(bytearray(message["body"]))
+                body = await self._read_all()
         except TimeoutError:
             raise ValidationFailed(f"The body did not arrive within {BODY_SECONDS_MAX:.0f} seconds.") from None
+        if length not in (None, len(body)):
+            raise ValidationFailed(f"The body has {len(body)} bytes; its Content-Length says {length}.")
+        return body
 
-    async def _read_rest(self, body: bytearray) -> bytes:
+    def _content_length(self) -> int | None:
+        text = self.header(b"content-length")
+        if text is None:
+            return None
+        if not _LENGTH.fullmatch(text):
+            raise ValidationFailed("The header Content-Length is not a number of bytes.")
+        if int(text) > BODY_BYTES_MAX:
+            raise PayloadTooLarge
+        return int(text)
+
+    async def _read_all(self) -> bytes:
+        body = bytearray()
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ValidationFailed("The body was cut off.")
             body += message.get("body", b"")
-            self._bounded(body)
+            if len(body) > BODY_BYTES_MAX:
+                raise PayloadTooLarge
             if not message.get("more_body"):
                 return bytes(body)
-
-    @staticmethod
-    def _bounded(body: bytes | bytearray) -> bytes:
-        if len(body) > BODY_BYTES_MAX:
-            raise PayloadTooLarge
-        return bytes(body)
