@@ -1,6 +1,14 @@
 import { defineProject } from 'vitest/config'
 
+const at = (path: string) => new URL(path, import.meta.url).pathname
+
 export default defineProject({
+  resolve: {
+    alias: [
+      { find: '@guestpass/browser', replacement: at('../packages/browser/src/index.ts') },
+      { find: '@guestpass/react', replacement: at('../packages/react/src/index.ts') },
+    ],
+  },
   test: {
     name: 'browser tests',
     environment: 'node',
