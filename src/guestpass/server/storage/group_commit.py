@@ -8,7 +8,6 @@ import queue
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 from guestpass.errors import Unavailable
 from guestpass.server.storage.store import Act, Item, Outcome
 
-GROUP_MAX = 512  # acts in one transaction
+GROUP_MAX = 512  # acts after which a transaction takes no more
 HANG_SECONDS = 2.8  # what waits longer is answered 503, so that no request waits over 3 s
 WATCH_SECONDS = 0.1
 
@@ -32,13 +31,14 @@ class _Waiting(NamedTuple):
     act: Act[Any, Any]
     item: Any
     future: asyncio.Future[Any]
-    deadline: float  # monotonic seconds
 
 
 class GroupCommit:
     """A thread that owns the write connection. ``turn`` is held during each transaction.
 
-    It serves one event loop at a time. All but ``_run`` and what that calls belongs to the loop's thread.
+    What arrives within one turn of the event loop is handed over at its end, together: the thread is woken once
+    for all of it, and no timer makes a lone client wait. It serves one event loop at a time; all but ``_run``
+    and what that calls belongs to the loop's thread.
     """
 
     def __init__(
@@ -51,8 +51,9 @@ class GroupCommit:
         self._connection = connection
         self._turn = turn
         self._hang_seconds = hang_seconds
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._unanswered: deque[_Waiting] = deque()  # the oldest first
+        self._arrived: list[_Waiting] = []  # in this turn of the loop
+        self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()  # None ends the thread
+        self._deadlines: dict[asyncio.Future[Any], float] = {}  # monotonic seconds; the oldest first
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._began: float | None = None  # monotonic seconds at which the group under way began
@@ -70,50 +71,66 @@ class GroupCommit:
         if began is not None and now - began > self._hang_seconds:
             raise Unavailable(internal="the writer hangs", retry_after_seconds=1)
         future: asyncio.Future[Outcome] = loop.create_future()
-        waiting = _Waiting(act, item, future, now + self._hang_seconds)
-        self._unanswered.append(waiting)
+        self._deadlines[future] = now + self._hang_seconds
         if self._watch is None:
             self._watch = loop.call_later(WATCH_SECONDS, self._answer_what_waits_too_long)
-        self._queue.put(waiting)
-        return await future
+        if not self._arrived:
+            loop.call_soon(self._hand_over)
+        self._arrived.append(_Waiting(act, item, future))
+        try:
+            return await future
+        finally:
+            self._deadlines.pop(future, None)
 
     async def close(self) -> bool:
         """Take no more, commit what waits, end the thread; say whether it ended, which a dead disk may prevent."""
         if not self._closes:
             self._closes = True
+            self._hand_over()
             self._queue.put(None)
         await asyncio.to_thread(self._thread.join, self._hang_seconds)
         return not self._thread.is_alive()
 
+    def _hand_over(self) -> None:
+        if self._arrived:
+            self._queue.put(self._arrived)
+            self._arrived = []
+
     def _adopt(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is not None and self._loop.is_running():
             raise RuntimeError("a store serves one event loop at a time")
+        for future in self._deadlines:  # nobody waits in a loop that no longer runs
+            with contextlib.suppress(RuntimeError):
+                future.cancel()
+        self._deadlines, self._arrived = {}, []
         self._loop = loop
-        self._unanswered.clear()  # nobody waits in a loop that no longer runs
         self._watch = None
 
     def _answer_what_waits_too_long(self) -> None:
         """Answer for a writer that may itself be stuck: a dead disk, a lock held elsewhere."""
         assert self._loop is not None  # noqa: S101
-        unanswered, now = self._unanswered, time.monotonic()
-        while unanswered and (unanswered[0].future.done() or unanswered[0].deadline <= now):
-            future = unanswered.popleft().future
+        now = time.monotonic()
+        for future, deadline in self._deadlines.items():
+            if deadline > now:
+                break
             if not future.done():
                 future.set_exception(_out_of_time())
-        self._watch = self._loop.call_later(WATCH_SECONDS, self._answer_what_waits_too_long) if unanswered else None
+        self._watch = (
+            self._loop.call_later(WATCH_SECONDS, self._answer_what_waits_too_long) if self._deadlines else None
+        )
 
     def _run(self) -> None:
         ends = False
         while not ends:
             group: list[_Waiting] = []
-            waiting = self._queue.get()
-            while waiting is not None:
-                if not waiting.future.done():  # cancelled, or told that it waited too long: then nothing is written
-                    group.append(waiting)
-                if len(group) == GROUP_MAX or self._queue.empty():
+            arrived = self._queue.get()
+            while arrived is not None:
+                # Not those who were cancelled, or told that they waited too long: of theirs nothing is written.
+                group += [waiting for waiting in arrived if not waiting.future.done()]
+                if len(group) >= GROUP_MAX or self._queue.empty():
                     break
-                waiting = self._queue.get()
-            ends = waiting is None
+                arrived = self._queue.get()
+            ends = arrived is None
             if group:
                 self._began = time.monotonic()
                 outcomes = self._commit(group)
@@ -171,10 +188,6 @@ def _act_of(waiting: _Waiting) -> Act[Any, Any]:
     return waiting.act
 
 
-def _loop_of(answer: tuple[_Waiting, Any]) -> asyncio.AbstractEventLoop:
-    return answer[0].future.get_loop()
-
-
 def _out_of_time() -> Unavailable:
     return Unavailable(
         "The store did not answer in time, so it is not known whether this was done. "
@@ -185,13 +198,12 @@ def _out_of_time() -> Unavailable:
 
 
 def _deliver(group: list[_Waiting], outcomes: list[Any]) -> None:
-    for loop, answers in groupby(zip(group, outcomes, strict=True), key=_loop_of):
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            loop.call_soon_threadsafe(_resolve, list(answers))
+    with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        group[-1].future.get_loop().call_soon_threadsafe(_resolve, group, outcomes)
 
 
-def _resolve(answers: list[tuple[_Waiting, Any]]) -> None:
-    for waiting, outcome in answers:
+def _resolve(group: list[_Waiting], outcomes: list[Any]) -> None:
+    for waiting, outcome in zip(group, outcomes, strict=True):
         if waiting.future.done():
             continue  # the request was cancelled, or answered while the writer hung
         if isinstance(outcome, Exception):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -21,7 +22,11 @@ from guestpass.server.storage.group_commit import GroupCommit
 from guestpass.server.storage.store import Act, Answer, Item, Outcome, Query, Row
 
 BUSY_TIMEOUT_MS = 2_500  # under the 3 s in which every request has an answer
+BUSY_PAUSE_SECONDS = 0.01
+READ_SECONDS_MAX = 2.8  # for the same reason
+_STEPS_BETWEEN_LOOKS = 10_000  # at the clock, of SQLite's machine: about a millisecond
 WAL_CHECKPOINT_PAGES = 8_000  # 32 MB: fewer, larger checkpoints; 5 to 15 % of throughput
+WAL_BYTES_KEPT = 64_000_000  # what a burst made longer is given back at the next checkpoint
 CACHE_KIB = 16_000  # a connection
 READER_THREADS = 2
 MEMORY = ":memory:"
@@ -32,13 +37,43 @@ def connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=BUSY_TIMEOUT_MS / 1000
     )
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(f"PRAGMA wal_autocheckpoint={WAL_CHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA trusted_schema=OFF")
+    try:
+        _switch_to_wal(connection)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={WAL_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES_KEPT}")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA trusted_schema=OFF")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Switch; of two processes that do so at once on a new file, SQLite refuses one without waiting."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as fault:
+            if not _is_busy(fault) or time.monotonic() > deadline:
+                raise
+            time.sleep(BUSY_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _is_busy(fault: sqlite3.OperationalError) -> bool:
+    return fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _make_private(path: str) -> None:
+    """Make a new file that only its owner can read; SQLite gives the files beside it the same mode."""
+    # Never opened where it exists: closing it again would let go of the locks that this process holds on it.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 class SqliteStore:
@@ -52,10 +87,12 @@ class SqliteStore:
         self._in_memory = self._path == MEMORY
         self._turn = threading.Lock() if self._in_memory else contextlib.nullcontext()
         try:
+            if not self._in_memory:
+                _make_private(self._path)
             self._writer_connection = connect(self._path)
             self._point_connection = self._writer_connection if self._in_memory else connect(self._path)
-        except sqlite3.Error as fault:
-            raise Unavailable(f"The store cannot be opened: {fault}.") from fault
+        except (sqlite3.Error, OSError) as fault:
+            raise Unavailable(f"The store {self._path} cannot be opened: {_reason(fault)}.") from fault
         self._thread_connections = threading.local()
         self._reader_connections: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="guestpass-reader")
@@ -79,18 +116,27 @@ class SqliteStore:
                 raise Unavailable(internal=str(fault), retry_after_seconds=1) from fault
 
     async def read(self, query: Query[Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_now, query)
+        deadline = time.monotonic() + READ_SECONDS_MAX
+        reading = asyncio.get_running_loop().run_in_executor(self._readers, self._read_now, query, deadline)
+        try:
+            async with asyncio.timeout(READ_SECONDS_MAX):
+                return await reading
+        except TimeoutError:
+            raise Unavailable(internal="the read took too long", retry_after_seconds=1) from None
 
-    def _read_now(self, query: Query[Answer]) -> Answer:
+    def _read_now(self, query: Query[Answer], deadline: float) -> Answer:
         with self._turn:
-            connection = self._connection_of_this_thread()
             try:
+                connection = self._connection_of_this_thread()
                 if self._in_memory:
                     return query(connection)
+                # Nobody waits for the answer after that, and others wait for this thread.
+                connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS)
                 connection.execute("BEGIN")
                 try:
                     return query(connection)
                 finally:
+                    connection.set_progress_handler(None, 0)
                     connection.execute("ROLLBACK")
             except sqlite3.Error as fault:
                 raise Unavailable(internal=str(fault), retry_after_seconds=1) from fault
@@ -106,9 +152,14 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Commit what still waits, then let go of the file."""
-        await self._group_commit.close()
-        self._readers.shutdown(wait=True)
-        for connection in {self._writer_connection, self._point_connection, *self._reader_connections}:
+        ended = await self._group_commit.close()
+        await asyncio.to_thread(self._readers.shutdown, cancel_futures=True)
+        connections = {self._point_connection, *self._reader_connections}
+        if ended:
+            connections.add(self._writer_connection)
+        else:
+            connections.discard(self._writer_connection)  # to close it would wait for the dead disk, too
+        for connection in connections:
             connection.close()
 
 
@@ -118,8 +169,12 @@ def wait_for_lock(connection: sqlite3.Connection, *, seconds: float) -> None:
     while True:
         try:
             connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as fault:
+            if not _is_busy(fault) or time.monotonic() > deadline:
                 raise
         else:
             return
+
+
+def _reason(fault: sqlite3.Error | OSError) -> str:
+    return fault.strerror or str(fault) if isinstance(fault, OSError) else str(fault)
