@@ -10,6 +10,7 @@ from typing import get_args, get_type_hints
 
 import msgspec
 
+import reference_pages
 from guestpass.errors import ERRORS
 from guestpass.server.app import create_app, open_service
 from guestpass.server.http import openapi
@@ -78,6 +79,11 @@ def openapi_json() -> str:
     return openapi.encode(openapi.describe(asyncio.run(_route_table()), BASE_URL)).decode() + "\n"
 
 
+def http_page() -> str:
+    """``docs/http.md``: every route with its fields, below what is written by hand."""
+    return reference_pages.http_page(asyncio.run(_route_table()), BASE_URL)
+
+
 async def _route_table() -> RouteTable:
     store = SqliteStore(MEMORY)
     migrate.upgrade(store)
@@ -92,6 +98,8 @@ FILES = {
     "spec/openapi.json": openapi_json,
     "docs/errors.md": errors_page,
     "docs/configuration.md": configuration_page,
+    "docs/http.md": http_page,
+    "docs/cli.md": reference_pages.cli_page,
 }
 
 
