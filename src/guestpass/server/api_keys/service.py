@@ -18,7 +18,7 @@ from guestpass.server.revocation import service as revocation
 from guestpass.server.revocation.service import Subject
 from guestpass.server.storage.store import Store, Transaction
 
-__all__ = ["WORD", "ApiKey", "ApiKeys", "NewKey", "public_id", "revoked_among"]
+__all__ = ["WORD", "ApiKey", "ApiKeys", "NewKey", "is_of", "public_id", "revoked_among"]
 
 
 # A key that was revoked through another process works here for so long yet; a mint is refused at once all the
@@ -120,6 +120,12 @@ class ApiKeys:
 
 def public_id(key_id: bytes) -> str:
     return ids.encode(WORD, key_id)
+
+
+def is_of(tx: Transaction, issuer: int, key_id: bytes) -> bool:
+    """Say whether there is such a key of this issuer, revoked or not."""
+    key = sql.by_id(tx, key_id)
+    return key is not None and key.issuer == issuer
 
 
 def revoked_among(tx: Transaction, key_ids: Iterable[bytes]) -> set[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import get_args
 
@@ -95,7 +96,8 @@ class SessionRoutes:
             at_ms, ended_now = await self._sessions.end_one(call.key.issuer, body.id, ending)
             return answer(api.RevokeAnswer(int(ended_now), times.of_milliseconds(at_ms)))
         subject = self._subject(call.key.issuer, body)
-        end = EndMany(call.key.issuer, subject, ending, issued_before_ms=self._issued_before(body))
+        issued_before_ms = self._issued_before(body)
+        end = EndMany(call.key.issuer, subject, ending, issued_before_ms, must_exist=body.api_key_id is not UNSET)
         ended = await self._sessions.end_many(end)
         return answer(api.RevokeAnswer(ended.living, times.of_milliseconds(ended.cut.before_ms)))
 
@@ -183,7 +185,8 @@ class SessionRoutes:
             raise invalid(
                 "issuedBefore", "must not be in the future; leave it out to revoke all that was minted until now"
             )
-        return int(moment * 1000)
+        # Part of a millisecond counts as the whole of it: rather one session too many ends than one too few.
+        return max(0, math.ceil(round(moment * 1_000_000) / 1000))
 
     def table(self) -> list[Route]:
         """Return the routes of this room."""

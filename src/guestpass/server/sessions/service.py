@@ -24,6 +24,7 @@ from guestpass.server.sessions.api import SessionPage, SessionView
 from guestpass.server.sessions.model import WORD, SessionRow
 from guestpass.server.storage.store import Store, Transaction
 
+_NAMES = {"user": "customer", "api_key": "API key"}
 COUNT_MAX = 10_000  # living sessions that a revoke counts exactly
 EXAMINED_MAX = 200_000  # sessions that a count or a page looks at before it gives up
 
@@ -119,8 +120,8 @@ def _end_each(tx: Transaction, items: list[EndOne]) -> list[tuple[int, bool] | E
 def _cut_each(tx: Transaction, items: list[EndMany]) -> list[tuple[CutMade, bool] | Exception]:
     outcomes: list[tuple[CutMade, bool] | Exception] = []
     for end in items:
-        if end.must_exist and not _customer_exists(tx, end.issuer, end.subject.key):
-            outcomes.append(NotFound("There is no such customer."))
+        if end.must_exist and not _subject_exists(tx, end.issuer, end.subject):
+            outcomes.append(NotFound(f"There is no such {_NAMES[end.subject.kind]}."))
             continue
         if end.block:
             customers.block(tx, end.issuer, end.subject.key, now=end.ending.at_ms // 1000, by=end.ending.by)
@@ -139,6 +140,12 @@ def _unblock_each(tx: Transaction, items: list[tuple[int, bytes]]) -> list[Excep
         else:
             outcomes.append(NotFound("There is no such customer."))
     return outcomes
+
+
+def _subject_exists(tx: Transaction, issuer: int, subject: Subject) -> bool:
+    if subject.kind == "api_key":
+        return api_keys.is_of(tx, issuer, subject.key)
+    return _customer_exists(tx, issuer, subject.key)
 
 
 def _customer_exists(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
