@@ -28,43 +28,36 @@ def readiness(schema: str | None) -> dict[str, str]:
     return {"status": "ready", "schema": schema}
 
 
-def upgrade(store: SqliteStore) -> None:
-    """Migrate to ``HEAD`` in one transaction; when two servers start at once, one of them does.
+def upgrade(store: SqliteStore, *, head: str = HEAD, scripts: Path = _MIGRATIONS) -> None:
+    """Migrate to ``head`` in one transaction; when two servers start at once, one of them does.
 
     Raises: Unavailable where the store was made by a newer version, or cannot be written.
     """
     with store.exclusively() as connection:
         found = schema_of(connection)
-        if found == HEAD:
+        if found == head:
             return
-        if found is not None and found > HEAD:
+        if found is not None and found > head:
             raise Unavailable(
-                f"The store has schema {found}; this version knows up to {HEAD}. Start the newer version again, "
+                f"The store has schema {found}; this version knows up to {head}. Start the newer version again, "
                 f"or restore a backup made before the upgrade."
             )
         try:
-            wait_for_lock(connection, seconds=_LOCK_SECONDS)
-            try:
-                if schema_of(connection) != HEAD:
-                    _run_alembic(connection)
-                if connection.in_transaction:
-                    connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+            _migrate(connection, head, scripts)
         except sqlite3.Error as fault:
-            raise Unavailable(f"The store cannot be brought to schema {HEAD}: {fault}.") from fault
+            raise Unavailable(f"The store cannot be brought to schema {head}: {fault}.") from fault
 
 
-def _run_alembic(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, head: str, scripts: Path) -> None:
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
     from sqlalchemy import create_engine
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import StaticPool
 
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
@@ -72,10 +65,15 @@ def _run_alembic(connection: sqlite3.Connection) -> None:
     def to_head(revision: object, _: object) -> object:
         return script._upgrade_revs("head", revision)  # type: ignore[arg-type]  # noqa: SLF001 - as alembic.command does
 
-    with (
-        engine.connect() as borrowed,
-        EnvironmentContext(config, script, fn=to_head) as environment,
-    ):
-        environment.configure(connection=borrowed, transactional_ddl=False)
-        environment.run_migrations()
-        borrowed.commit()
+    try:
+        # The lock is taken within: SQLAlchemy's first connection rolls back whatever was begun before it. What it
+        # begins is ours to end, so alembic commits nothing between, and a failure leaves nothing.
+        with engine.connect() as borrowed, borrowed.begin():
+            wait_for_lock(connection, seconds=_LOCK_SECONDS)
+            if schema_of(connection) == head:
+                return  # another process was first
+            with EnvironmentContext(config, script, fn=to_head) as environment:
+                environment.configure(connection=borrowed, transactional_ddl=False)
+                environment.run_migrations()
+    except DBAPIError as fault:
+        raise fault.orig or fault from fault
