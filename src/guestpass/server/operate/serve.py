@@ -21,6 +21,7 @@ from guestpass.server.operate import logs
 from guestpass.server.operate.settings import Settings
 
 DRAIN_SECONDS = 0.5  # in which every answer asks its connection to close
+LAST_GUESTS_SECONDS = 0.1  # between the last one let in and the closed door
 SHUTDOWN_SECONDS = 10  # for requests under way
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
@@ -39,12 +40,26 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_start()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._application.draining:
-            super().handle_exit(sig, frame)
-            return
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for listener in sockets or []:
+            listener.listen(0)  # who knocks now tries again elsewhere; who is in the queue is let in
+        await asyncio.sleep(LAST_GUESTS_SECONDS)
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(LAST_GUESTS_SECONDS)  # who was let in last is answered
+        await super().shutdown(sockets)
+
+    def handle_exit(self, _: int, __: FrameType | None) -> None:
+        """Drain at the first signal; at the second, do not wait for what is under way.
+
+        uvicorn would raise the signal again when all is done, and end us before the store is closed.
+        """
+        self.force_exit = self._application.draining
         self._application.draining = True
-        asyncio.get_running_loop().call_later(DRAIN_SECONDS, super().handle_exit, sig, frame)
+        asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._leave)
+
+    def _leave(self) -> None:
+        self.should_exit = True
 
 
 def listen(settings: Settings) -> socket.socket:
