@@ -11,6 +11,7 @@ import binascii
 import contextlib
 import hashlib
 import os
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,7 +85,7 @@ class Sealer:
             raise MasterKeyError(wrong_master_key(used=self.key.fingerprint, needed=head[2:].hex()))
         try:
             return self._cipher.decrypt(nonce, sealed[_HEAD_BYTES + NONCE_BYTES :], head + purpose.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # a value that was cut short has no whole nonce
             raise MasterKeyError(
                 f"A sealed value ({purpose}) was changed or moved; restore it from a backup."
             ) from None
@@ -99,16 +100,30 @@ def wrong_master_key(*, used: str, needed: str) -> str:
 
 
 def load_or_create_key_file(path: Path) -> MasterKey:
-    """Read the key file of a data directory, or make one that only its owner can read (0600)."""
+    """Read the key file of a data directory, or make one that only its owner can read (0600).
+
+    Raises: MasterKeyError where it holds something else; OSError.
+    """
     if not path.exists():
-        # Linked into place whole: a second process that starts now finds no file, or all of it.
-        half_made = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(half_made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _create_key_file(path)
+    return MasterKey.from_text(path.read_text(errors="replace"))
+
+
+def _create_key_file(path: Path) -> None:
+    # Linked into place whole: a second process that starts now finds no file, or all of it. Named at random: the
+    # process that died here before may have had our number, as all have that start in a fresh container.
+    descriptor, half_made = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    try:
         with os.fdopen(descriptor, "w") as file:
             file.write(MasterKey.generate().to_text() + "\n")
             file.flush()
             os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             os.link(half_made, path)
-        half_made.unlink()
-    return MasterKey.from_text(path.read_text())
+    finally:
+        Path(half_made).unlink()
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)  # or a power cut could leave secrets on the disk, and no key to them
+    finally:
+        os.close(directory)
