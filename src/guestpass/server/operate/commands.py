@@ -132,7 +132,8 @@ def _greet(base_url: str, settings: Settings, secret: str | None) -> None:
     if secret is not None:
         lines.append(f"  key     {secret}   (a first test key; shown this once)")
     hint = "" if secret else " (make a key with: guestpass keys create --name mine)"
-    credential = f"-H 'Authorization: Bearer {secret or '$GUESTPASS_SECRET_KEY'}'"
+    # In double quotes: in single ones the shell would send the variable's name.
+    credential = f'-H "Authorization: Bearer {secret or "$GUESTPASS_SECRET_KEY"}"'
     body = "-H 'Content-Type: application/json' -d '{\"externalUserId\":\"user_1\"}'"
     lines += ["", f"Mint a token{hint}:", f"  curl -X POST {base_url}/v1/session-tokens {credential} {body}"]
     sys.stdout.write("\n".join(lines) + "\n")

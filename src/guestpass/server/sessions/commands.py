@@ -124,8 +124,14 @@ async def _revoke(options: StoreOptions, env: Env, session_id: str | None, user:
             ended = await service.sessions.end_many(EndMany(issuer.number, subject, ending))
             before = times.of_milliseconds(ended.cut.before_ms)
             revoked = {"revoked": ended.living, "before": before}
-            text = f"{'Over 10000' if ended.living is None else ended.living} living sessions have ended."
+            text = _count(ended.living)
     show(revoked, as_json=options.json, text=text)
+
+
+def _count(living: int | None) -> str:
+    if living == 1:
+        return "1 living session has ended."
+    return f"{'Over 10000' if living is None else living} living sessions have ended."
 
 
 async def _mint(options: StoreOptions, env: Env, request: MintRequest) -> None:
