@@ -71,5 +71,5 @@ def within(requested: str, ceiling: str) -> str:
 
 
 def allows(scope: str, operation: str) -> bool:
-    """Say whether ``scope`` includes the one operation named."""
-    return scope == UNRESTRICTED or operation in scope.split(" ")
+    """Say whether ``scope`` includes the one operation named. An empty name is no operation."""
+    return operation != "" and (scope == UNRESTRICTED or operation in scope.split(" "))

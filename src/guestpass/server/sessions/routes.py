@@ -11,6 +11,7 @@ from msgspec import UNSET
 from guestpass.core import ids, times
 from guestpass.core.bounds import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
 from guestpass.core.revocation.cutoff import Status
+from guestpass.core.tokens import operations
 from guestpass.errors import Detail, NotFound, ValidationFailed
 from guestpass.server.api_keys import service as api_keys
 from guestpass.server.clock import Clock
@@ -105,6 +106,9 @@ class SessionRoutes:
         body: api.VerifyRequest = call.body
         issuer = await self._issuers.by_number(call.key.issuer)
         operation = None if body.operation is UNSET else body.operation
+        fault = operations.fault_of_name(operation) if operation is not None else None
+        if fault:
+            raise invalid("operation", fault)
         explained = await self._verifying.explain(issuer, body.token, operation)
         known = explained.known
         return answer(
