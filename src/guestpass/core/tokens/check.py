@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import msgspec
+from msgspec import UNSET
 
+from guestpass.core import strict_json
 from guestpass.core.bounds import LEEWAY_SECONDS_MAX, TOKEN_BYTES_MAX
 from guestpass.core.jose import base64url, jws
 from guestpass.core.jose.jwk import Algorithm
+from guestpass.core.jose.jws import Header
 from guestpass.core.revocation.cutoff import Ending
 from guestpass.core.tokens import claims as claims_codec
 from guestpass.core.tokens import kinds, opaque, operations
@@ -41,6 +43,7 @@ from guestpass.errors import (
     TokenTypeMismatch,
 )
 
+NO_HASH = bytes(32)  # nobody knows a text that hashes to it
 HS256_ALONE = frozenset[Algorithm]({"HS256"})
 
 
@@ -52,7 +55,7 @@ class Expectation:
         base: The service's public URL; tells a token of a sibling issuer from a foreign one. Optional.
         algorithms: From our configuration, never from the token; HS256 never beside the others.
         leeway_seconds: For ``exp``, 0 to 60. ``start_leeway_seconds``: for ``nbf`` and ``iat``, 0 to 60.
-        max_age_seconds: Refuse a good token whose ``iat`` is older than that.
+        max_age_seconds: Refuse a good token whose ``iat`` is older than that, and the start leeway.
     """
 
     issuer: str
@@ -72,9 +75,10 @@ class Expectation:
         for leeway in (self.leeway_seconds, self.start_leeway_seconds):
             if not 0 <= leeway <= LEEWAY_SECONDS_MAX:
                 raise ValueError(f"leeway must be 0 to {LEEWAY_SECONDS_MAX} seconds")
+        if self.max_age_seconds is not None and self.max_age_seconds < 0:
+            raise ValueError("max_age_seconds must be 0 or more")
         if "HS256" in self.algorithms and self.algorithms != HS256_ALONE:
             raise ValueError("HS256 stands alone: beside it, a public key could be used as the secret")
-
         object.__setattr__(self, "prefix", kinds.prefix_of(kinds.SESSION, self.environment, word=self.prefix_word))
 
 
@@ -90,8 +94,19 @@ class Inspection:
 
     __slots__ = (
         "body", "claims", "expect", "header", "keys", "now", "opaque_id", "operation", "payload",
-        "prefix", "sealed", "signature", "state", "token",
+        "prefix", "sealed", "signature", "signed", "state", "token",
     )  # fmt: skip
+
+    # Set by the check that finds them, and read by none before it.
+    prefix: str
+    body: str
+    opaque_id: str | None  # the session that an opaque token names
+    signed: bytes
+    payload: bytes
+    signature: bytes
+    header: Header | None  # only of a header that is not in the table of keys
+    sealed: Sealed | None  # of an opaque token: never
+    claims: SessionClaims  # of an opaque token: set by whoever looked its session up
 
     def __init__(self, token: str, expect: Expectation, keys: KeySet, now: int, operation: str | None = None) -> None:
         self.token = token
@@ -99,93 +114,84 @@ class Inspection:
         self.keys = keys
         self.now = now
         self.operation = operation
-        self.body = self.prefix = self.header = self.payload = self.signature = ""
-        self.sealed: Sealed | None = None
-        self.opaque_id: str | None = None  # the session that an opaque token names; set by its shape
-        self.claims: SessionClaims | None = None
         self.state: State | None = None
 
 
 def _prefix(ins: Inspection) -> GuestpassError | None:
-    token, expect = ins.token, ins.expect
-    if not token:
-        return TokenMissing()
+    token, prefix = ins.token, ins.expect.prefix
     if len(token) > TOKEN_BYTES_MAX:
         return TokenMalformed(f"The token is longer than {TOKEN_BYTES_MAX} bytes; it was not read.")
-    prefix = expect.prefix
     if token.startswith(prefix):
         ins.prefix = prefix
         ins.body = token[len(prefix) :]
         return None
+    ins.prefix = ""
     ins.body = token
-    return None if token.startswith("ey") else _foreign_prefix(token, expect)  # {" in base64url: a bare JWT
+    return None if token.startswith("ey") else _foreign_prefix(token, ins.expect)  # {" in base64url: a bare JWT
 
 
-def _foreign_prefix(token: str, expect: Expectation) -> GuestpassError | None:
+def _foreign_prefix(token: str, expect: Expectation) -> GuestpassError:
+    word = expect.prefix_word
     other = kinds.other_environment(expect.environment)
-    if token.startswith(kinds.prefix_of(kinds.SESSION, other, word=expect.prefix_word)):
+    if not token:
+        return TokenMissing()
+    if token.startswith(tuple(kinds.prefix_of(kind, other, word=word) for kind in (kinds.SESSION, kinds.REFRESH))):
         return TokenEnvironmentMismatch(f"This is a {other} token; here only {expect.environment} tokens are accepted.")
-    if token.startswith(f"{expect.prefix_word}_refresh_"):
+    if token.startswith(kinds.prefix_of(kinds.REFRESH, expect.environment, word=word)):
         return TokenTypeMismatch("This is a refresh token; it is accepted by the refresh and logout routes only.")
     if token.startswith(("sk_test_", "sk_live_")):
         return TokenMalformed("This is a secret API key, not a token. It must never leave your backend.")
-    return None if "." in token else TokenMalformed()
+    return TokenMalformed()
 
 
 def _shape(ins: Inspection) -> GuestpassError | None:
-    rest, _, ins.signature = ins.body.rpartition(".")
-    ins.header, _, ins.payload = rest.partition(".")
-    if ins.header in ins.keys.by_header:
-        return None  # segments that do not decode are found out by the signature and claims checks
+    ins.opaque_id = ins.header = ins.sealed = None
     if ins.prefix and "." not in ins.body:
         ins.opaque_id = opaque.session_id_of(ins.token, ins.prefix)
         return None if ins.opaque_id else TokenMalformed("The opaque token was cut or mistyped.")
-    return _fault_of_shape(ins)
-
-
-def _fault_of_shape(ins: Inspection) -> GuestpassError | None:
-    if not ins.header or not ins.payload or "." in ins.payload:
+    signed, _, signature = ins.body.rpartition(".")
+    header, _, payload = signed.partition(".")
+    if not payload:
         return TokenMalformed("A signed token has three parts, joined by dots.")
     try:
-        for segment in (ins.header, ins.payload, ins.signature):
-            base64url.decode(segment)
-        jws.read_header(ins.header)
+        ins.payload = base64url.decode(payload)  # a fourth part is refused here: a dot is not of the alphabet
+        ins.signature = base64url.decode(signature)
+        ins.sealed = ins.keys.by_header.get(header)
+        if ins.sealed is None:
+            ins.header = jws.read_header(header)
     except ValueError as fault:
         return TokenMalformed(internal=str(fault))
+    ins.signed = signed.encode()
     return None
 
 
 def _algorithm(ins: Inspection) -> GuestpassError | None:
-    if ins.opaque_id:
-        return None
-    ins.sealed = ins.keys.by_header.get(ins.header)
     if ins.sealed is not None:
         return None if ins.sealed.key.algorithm in ins.expect.algorithms else TokenAlgorithmRefused()
-    header = jws.read_header(ins.header)
-    if header.alg not in ins.expect.algorithms:
+    if ins.header is None:
+        return None  # opaque
+    if ins.header.alg not in ins.expect.algorithms:
         return TokenAlgorithmRefused()
-    key = ins.keys.by_kid.get(header.kid or "")
-    if key is not None and key.algorithm != header.alg:
+    key = ins.keys.by_kid.get(ins.header.kid or "")
+    if key is not None and key.algorithm != ins.header.alg:
         return TokenAlgorithmRefused("The key that the token names belongs to another algorithm.")
     return None
 
 
 def _key(ins: Inspection) -> GuestpassError | None:
-    if ins.opaque_id or ins.sealed is not None:
-        return None
-    header = jws.read_header(ins.header)
-    key = ins.keys.by_kid.get(header.kid or "")
+    if ins.header is None:
+        return None  # opaque, or found with its whole header
+    key = ins.keys.by_kid.get(ins.header.kid or "")
     if key is None:
         return _unknown_key(ins)
-    kind = kinds.kind_of_typ(header.typ or "")
-    ins.sealed = Sealed(key, kind or kinds.Kind("unknown", None, None, bearer=False))
+    ins.sealed = Sealed(key, kinds.kind_of_typ(ins.header.typ or "") or kinds.UNKNOWN)
     return None
 
 
 def _unknown_key(ins: Inspection) -> GuestpassError:
     """Name the reason by the unverified ``iss``: it chooses a code, and nothing else."""
     expect = ins.expect
-    issuer = unverified_issuer(ins.payload)
+    issuer = _issuer_in(ins.payload)
     if issuer == expect.issuer:
         return TokenKeyUnknown()
     if expect.base is not None:
@@ -198,77 +204,78 @@ def _unknown_key(ins: Inspection) -> GuestpassError:
     return TokenIssuerMismatch()
 
 
-class _IssuerOnly(msgspec.Struct):
-    iss: str
-
-
 def unverified_issuer(payload_segment: str) -> str:
     """Return the ``iss`` that a payload claims, or empty text. Anyone may have written it."""
     try:
-        return msgspec.json.decode(base64url.decode(payload_segment), type=_IssuerOnly).iss
+        return _issuer_in(base64url.decode(payload_segment))
     except ValueError:
         return ""
 
 
-def _signature(ins: Inspection) -> GuestpassError | None:
-    if ins.opaque_id:
-        # An unknown id and a wrong secret earn the same answer: which of them it was is nobody's business.
-        known = ins.state is not None and ins.state.token_hash is not None
-        holds = opaque.is_token_of(ins.token, ins.state.token_hash if known else bytes(32))  # type: ignore[union-attr, arg-type]
-        return None if known and holds else TokenSignatureInvalid("The opaque token is not one that this server made.")
-    assert ins.sealed is not None  # noqa: S101 - the key check put it there
-    signed = ins.body[: len(ins.header) + 1 + len(ins.payload)]
-    if ins.sealed.key.verifies_segment(signed.encode(), ins.signature):
-        return None
-    return _fault_of_shape(ins) or TokenSignatureInvalid()
-
-
-def _claims(ins: Inspection) -> GuestpassError | None:
-    if ins.opaque_id:
-        return None  # the store's row, set by whoever looked it up, is what the token stands for
+def _issuer_in(payload: bytes) -> str:
     try:
-        ins.claims = claims_codec.decode(base64url.decode(ins.payload))
-    except ValueError as fault:
-        return TokenMalformed("A claim is missing, or not of its type.", internal=str(fault))
-    return None
+        claims = strict_json.loads(payload)
+    except ValueError:
+        return ""
+    issuer = claims.get("iss") if isinstance(claims, dict) else None
+    return issuer if isinstance(issuer, str) else ""
+
+
+def _signature(ins: Inspection) -> GuestpassError | None:
+    if ins.sealed is not None:
+        return None if ins.sealed.key.verifies(ins.signed, ins.signature) else TokenSignatureInvalid()
+    # Opaque. An unknown id and a wrong secret earn the same answer: which of them it was is nobody's business.
+    stored_hash = ins.state.token_hash if ins.state is not None else None
+    holds = opaque.is_token_of(ins.token, stored_hash or NO_HASH)
+    return None if holds else TokenSignatureInvalid("The opaque token is not one that this server made.")
 
 
 def _type(ins: Inspection) -> GuestpassError | None:
-    if ins.sealed is None:
-        return None
-    kind = ins.sealed.kind
+    kind = kinds.SESSION if ins.sealed is None else ins.sealed.kind
     if kind in ins.expect.accepted_kinds and (not ins.prefix or kind is kinds.SESSION):
         return None
     return TokenTypeMismatch(f"This is a token of the kind {kind.name}; it is not accepted here.")
 
 
+def _claims(ins: Inspection) -> GuestpassError | None:
+    if ins.sealed is None:
+        return None  # the store's row, set by whoever looked it up, is what an opaque token stands for
+    try:
+        ins.claims = claims_codec.decode(ins.payload)
+    except ValueError as fault:
+        return TokenMalformed("A claim is missing, or not of its type.", internal=str(fault))
+    return None
+
+
 def _issuer(ins: Inspection) -> GuestpassError | None:
-    return None if _claims_of(ins).iss == ins.expect.issuer else TokenIssuerMismatch()
+    return None if ins.claims.iss == ins.expect.issuer else TokenIssuerMismatch()
 
 
 def _audience(ins: Inspection) -> GuestpassError | None:
-    return None if _claims_of(ins).aud == ins.expect.audience else TokenAudienceMismatch()
+    return None if ins.claims.aud == ins.expect.audience else TokenAudienceMismatch()
 
 
 def _environment(ins: Inspection) -> GuestpassError | None:
-    return None if _claims_of(ins).environment == ins.expect.environment else TokenEnvironmentMismatch()
+    return None if ins.claims.environment == ins.expect.environment else TokenEnvironmentMismatch()
 
 
 def _project(ins: Inspection) -> GuestpassError | None:
     expected = ins.expect.project_id
-    return None if expected is None or _claims_of(ins).project_id == expected else TokenProjectMismatch()
+    return None if expected is None or ins.claims.project_id == expected else TokenProjectMismatch()
 
 
 def _expiry(ins: Inspection) -> GuestpassError | None:
-    late = ins.now - _claims_of(ins).exp - ins.expect.leeway_seconds
-    return None if late < 0 else TokenExpired(f"The token expired {late} s ago by this verifier's clock.")
+    late = ins.now - ins.claims.exp  # expired from the second exp on (RFC 7519 section 4.1.4)
+    if late < ins.expect.leeway_seconds:
+        return None
+    return TokenExpired(f"The token expired {late} s ago by this verifier's clock.")
 
 
 def _start(ins: Inspection) -> GuestpassError | None:
-    claims = _claims_of(ins)
-    start = claims.iat if claims.nbf is msgspec.UNSET else max(claims.iat, claims.nbf)
-    early = start - ins.now - ins.expect.start_leeway_seconds
-    if early <= 0:
+    claims = ins.claims
+    start = claims.iat if claims.nbf is UNSET else max(claims.iat, claims.nbf)
+    early = start - ins.now
+    if early <= ins.expect.start_leeway_seconds:
         return None
     return TokenNotYetValid(f"The token begins {early} s from now by this verifier's clock; compare the two clocks.")
 
@@ -277,9 +284,10 @@ def _age(ins: Inspection) -> GuestpassError | None:
     limit = ins.expect.max_age_seconds
     if limit is None:
         return None
-    age = ins.now - _claims_of(ins).iat
-    over = age - limit - ins.expect.start_leeway_seconds
-    return None if over <= 0 else TokenTooOld(f"The token is {age} s old; this call allows {limit} s.")
+    age = ins.now - ins.claims.iat
+    if age <= limit + ins.expect.start_leeway_seconds:
+        return None
+    return TokenTooOld(f"The token is {age} s old; this call allows {limit} s.")
 
 
 def _revocation(ins: Inspection) -> GuestpassError | None:
@@ -293,15 +301,10 @@ def _revocation(ins: Inspection) -> GuestpassError | None:
 def _operation(ins: Inspection) -> GuestpassError | None:
     if ins.operation is None:
         return None
-    scope = _claims_of(ins).scope
-    if scope is not msgspec.UNSET and operations.allows(scope, ins.operation):
+    scope = ins.claims.scope
+    if scope is not UNSET and operations.allows(scope, ins.operation):
         return None
     return OperationNotAllowed(f"The token does not allow the operation {ins.operation}.")
-
-
-def _claims_of(ins: Inspection) -> SessionClaims:
-    assert ins.claims is not None  # noqa: S101 - every walk passes the claims check first
-    return ins.claims
 
 
 class Check(NamedTuple):
@@ -318,8 +321,8 @@ TOKEN_CHECKS = (
     Check("algorithm", _algorithm),
     Check("key", _key),
     Check("signature", _signature),
-    Check("claims", _claims),
     Check("type", _type),
+    Check("claims", _claims),
     Check("issuer", _issuer),
     Check("audience", _audience),
     Check("environment", _environment),
@@ -352,8 +355,8 @@ def verify(ins: Inspection, checks: tuple[Check, ...]) -> SessionClaims:
     Raises: TokenError with the code of the contract's table; OperationNotAllowed.
     See RFC 7515 section 5.2, RFC 7519 section 7.2, RFC 8725 section 3.
     """
-    for _, find, _ in checks:
-        error = find(ins)
+    for check in checks:
+        error = check.find(ins)
         if error is not None:
             raise error
-    return _claims_of(ins)
+    return ins.claims

@@ -18,18 +18,18 @@ from guestpass.core.bounds import JSON_INTEGER_MAX
 UnixSeconds = Annotated[int, Meta(ge=0, le=JSON_INTEGER_MAX)]
 
 
-class StatusListEntry(Struct, frozen=True, kw_only=True):
+class StatusListEntry(Struct, frozen=True, kw_only=True, gc=False):
     idx: Annotated[int, Meta(ge=0, le=JSON_INTEGER_MAX)]
     uri: str
 
 
-class Status(Struct, frozen=True, kw_only=True):
+class Status(Struct, frozen=True, kw_only=True, gc=False):
     """Where the token's status is published (Token Status List, section 6.1)."""
 
     status_list: StatusListEntry
 
 
-class SessionClaims(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SessionClaims(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """RFC 7519 section 4.1 and RFC 9068 section 2.2; times are whole Unix seconds."""
 
     iss: str
@@ -46,7 +46,7 @@ class SessionClaims(Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: Status | UnsetType = UNSET
     nbf: UnixSeconds | UnsetType = UNSET
     organization_id: str | UnsetType = UNSET
-    max_uses: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    max_uses: Annotated[int, Meta(ge=1, le=JSON_INTEGER_MAX)] | UnsetType = UNSET
 
 
 _encoder = msgspec.json.Encoder()
@@ -64,7 +64,10 @@ def decode(payload: bytes) -> SessionClaims:
         ValueError: It is not one strict JSON object with these claims: a missing claim, a time that is
             a string, a fraction, negative or beyond 2^53, an audience that is an array, a duplicate member.
     """
-    claims = _decoder.decode(payload)
+    try:
+        claims = _decoder.decode(payload)
+    except RecursionError:  # of a claim that is not ours
+        raise ValueError("nested too deep") from None
     # msgspec lets the last of two equal members win. What is byte for byte as we write it has none;
     # all else is read a second time by the parser that refuses them.
     if _encoder.encode(claims) != payload:

@@ -45,11 +45,11 @@ def explain(ins: Inspection, checks: tuple[Check, ...]) -> Explanation:
 
 
 def _claim(read: Callable[[SessionClaims, int], str]) -> Callable[[Inspection], str]:
-    return lambda ins: read(ins.claims, ins.now) if ins.claims else ""
+    return lambda ins: read(ins.claims, ins.now)
 
 
 def _scope(ins: Inspection) -> str:
-    granted = ins.claims.scope if ins.claims and ins.claims.scope is not msgspec.UNSET else ""
+    granted = "" if ins.claims.scope is msgspec.UNSET else ins.claims.scope
     allowed = "everything" if granted == "*" else granted or "nothing"
     return f"allows {allowed}" if ins.operation is None else f"allows {ins.operation}"
 
@@ -57,7 +57,9 @@ def _scope(ins: Inspection) -> str:
 _PASSED: dict[str, Callable[[Inspection], str]] = {
     "prefix": lambda ins: ins.prefix or "none: a bare JWT",
     "shape": lambda ins: "opaque" if ins.opaque_id else "three strict parts",
-    "algorithm": lambda ins: ins.sealed.key.algorithm if ins.sealed else "none: opaque",
+    "algorithm": lambda ins: (
+        ins.sealed.key.algorithm if ins.sealed else ins.header.alg if ins.header else "none: opaque"
+    ),
     "key": lambda ins: f"kid {ins.sealed.key.kid}" if ins.sealed else "none: opaque",
     "signature": lambda ins: "the stored hash is equal" if ins.opaque_id else "holds",
     "claims": lambda _: "all there, each of its type",

@@ -14,7 +14,7 @@ def other_environment(environment: Environment) -> Environment:
     return "live" if environment == "test" else "test"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """One kind. ``typ`` is the JWT header's type (RFC 8725 section 3.11); None: never a JWT."""
 
@@ -29,6 +29,8 @@ ACCESS = Kind("access", "at+jwt", None, bearer=True)
 REFRESH = Kind("refresh", None, "refresh", bearer=False)
 SCRIPT = Kind("script", "guestpass-script+jwt", None, bearer=False)
 STATUS_LIST = Kind("status list", "statuslist+jwt", None, bearer=False)
+
+UNKNOWN = Kind("unknown", None, None, bearer=False)  # of a typ that is not ours: accepted nowhere
 
 KINDS = (SESSION, ACCESS, REFRESH, SCRIPT, STATUS_LIST)
 BEARER_KINDS = tuple(kind for kind in KINDS if kind.bearer)
