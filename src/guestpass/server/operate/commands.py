@@ -66,13 +66,20 @@ def init(
 
 
 def demo(
-    *,
+    *command: Annotated[
+        str,
+        Parameter(
+            allow_leading_hyphen=True,
+            help="After `--`: an app of yours to run against the demo server, which finds it by GUESTPASS_URL and "
+            "GUESTPASS_SECRET_KEY.",
+        ),
+    ],
     port: Annotated[int | None, Parameter(help="Port to listen on. [default: 8787, or the next free one]")] = None,
 ) -> None:
     """See a token's life in a minute: minted, verified, revoked, refused. Leaves the server running."""
     from guestpass.server.operate import demo as story  # noqa: PLC0415 - loads what serve loads
 
-    story.run(port)
+    story.run(port, command)
 
 
 def doctor(*, options: StoreOptions | None = None) -> None:

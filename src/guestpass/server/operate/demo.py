@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from typing import Any
 
 from guestpass.server.app import open_embedded
@@ -19,23 +24,69 @@ from guestpass.server.operate.settings import Settings
 
 PORTS_TRIED = 20
 SHOWN_TOKEN_CHARACTERS = 40
+GUEST_LEAVES_SECONDS = 3
 
 
-def run(port: int | None) -> None:
-    """Start the demo server, tell the story, and go on serving until a signal."""
+def run(port: int | None, command: Sequence[str] = ()) -> None:
+    """Start the demo server, tell the story, start ``command`` beside it, and go on serving until a signal."""
     with tempfile.TemporaryDirectory(prefix="guestpass-demo-") as directory:
         chosen = port or _free_port(Settings().port)
         settings = Settings(data_dir=directory, port=chosen, log_level="error")
         logs.configure(settings.log_level)
         listener = listen(settings)
+        guest = Guest(command)
 
         async def main() -> None:
+            # A closed terminal ends the demo as Ctrl-C does, or the guest and the directory would stay behind.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, os.kill, os.getpid(), signal.SIGTERM)
             service = await open_embedded(settings)
             secret = await first_key(service)
-            teller = threading.Thread(target=_tell, args=(service.base_url, secret, directory), daemon=True)
-            await serve(service, listener, teller.start)
 
-        run_loop(main)
+            def tell() -> None:
+                _tell(service.base_url, secret, directory)
+                guest.start(service.base_url, secret)
+
+            await serve(service, listener, threading.Thread(target=tell, daemon=True).start)
+
+        try:
+            run_loop(main)
+        finally:
+            guest.end()
+
+
+class Guest:
+    """Somebody's app beside the demo server: told where the server is and with which key, ended with it."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()  # the end may come while the story is being told
+        self._ended = False
+
+    def start(self, base_url: str, secret: str) -> None:
+        environment = {**os.environ, "GUESTPASS_URL": base_url, "GUESTPASS_SECRET_KEY": secret}
+        with self._lock:
+            if not self._command or self._ended:
+                return
+            try:
+                # In a group of its own, so that its children end too.
+                self._process = subprocess.Popen(  # noqa: S603 - the command that the user wrote
+                    self._command, env=environment, stdin=subprocess.DEVNULL, process_group=0
+                )
+            except OSError as fault:
+                sys.stderr.write(f"Cannot run {self._command[0]}: {fault.strerror}.\n")
+
+    def end(self) -> None:
+        with self._lock:
+            self._ended = True
+        if self._process is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, number)
+                self._process.wait(GUEST_LEAVES_SECONDS)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                continue
 
 
 def _free_port(first: int) -> int:
