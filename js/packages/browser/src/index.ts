@@ -6,7 +6,13 @@ export {
 } from './client.js'
 export { SessionError, type SessionErrorCode } from './errors.js'
 export type { Target } from './fetch.js'
-export type { AutomaticOptions, CommonOptions, ManualOptions, SessionClientOptions } from './options.js'
+export type {
+  AutomaticOptions,
+  CommonOptions,
+  Expiring,
+  ManualOptions,
+  SessionClientOptions,
+} from './options.js'
 export type { PageEvent, Platform, Timer } from './platform.js'
 export type { Session, SessionEvent, SessionState, SignedOutReason } from './state.js'
 export type { Channel, Locks, TabPlatform, TokenStorage } from './tabs.js'

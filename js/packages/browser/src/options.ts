@@ -49,8 +49,9 @@ export type AutomaticOptions = AutomaticCommon &
       }
   )
 
+/** What `onExpiring` may return. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a callback that returns nothing is of type void
-type Expiring = SessionTokenAnswer | null | undefined | void
+export type Expiring = SessionTokenAnswer | null | undefined | void
 
 /** Manual mode: the page has the token and is told when a new one is due. */
 export type ManualOptions = CommonOptions &
@@ -78,7 +79,7 @@ export function checkOptions({
 }: SessionClientOptions): void {
   const problem =
     [sessionTokenUrl, fetchToken, sessionToken].filter(Boolean).length !== 1
-      ? 'Give one of sessionTokenUrl, fetchToken and sessionToken.'
+      ? 'Give one of sessionTokenUrl, fetchToken, sessionToken.'
       : storage && storage !== 'memory' && userId === undefined && 'storage needs a userId.'
   if (problem) throw new SessionError('VALIDATION_ERROR', problem)
 }

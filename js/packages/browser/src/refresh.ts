@@ -65,14 +65,19 @@ export class Refresher {
     }
   }
 
-  /** A token that came without our asking: from another tab, or `given` by the page. The freshest wins. */
+  /**
+   * A token that came without our asking: from another tab, or `given` by the page. The freshest wins, unless we are
+   * looking for just this one; a session that has ended is not revived by another tab.
+   */
   arrived(held: Held, given?: boolean): void {
-    const { living } = this.#ports.current
-    if (!given && living && held.localExpiresAt <= living.localExpiresAt) return
+    const { living, state } = this.#ports.current
     const flight = this.#flight
-    if (this.take(held) && flight && (given || flight.accept(held))) {
+    const wanted = given || flight?.accept(held)
+    const older = living && held.localExpiresAt <= living.localExpiresAt
+    if (!wanted && (older || state.status === 'signedOut')) return
+    if (this.take(held) && wanted) {
       this.#flight = undefined
-      flight.settle(held)
+      flight?.settle(held)
     }
     this.arm()
   }
@@ -108,7 +113,6 @@ export class Refresher {
   arm(): void {
     const { platform } = this.#ports
     platform.clearTimeout(this.#timer)
-    this.#timer = undefined
     if (this.#idle() || this.#flight) return
     this.#timer = platform.setTimeout(() => this.tick(), Math.min(this.#dueInMs(), TIMER_MS_MAX))
   }
@@ -145,7 +149,7 @@ export class Refresher {
     this.#checkMayAsk(force)
     const abort = new AbortController()
     const { signal } = abort
-    let settle: Flight['settle'] = () => {}
+    let settle!: Flight['settle']
     const promise = new Promise<Held>((resolve, reject) => {
       settle = resolve
       signal.onabort = () => reject(signal.reason)
@@ -182,7 +186,7 @@ export class Refresher {
     const { answer, answeredAt } = await Promise.race([
       (source as TokenSource)(signal),
       sleep(ANSWER_WAIT_MS, signal).then(() => {
-        throw new SessionError('UNAVAILABLE', 'No answer within 10 s.')
+        throw new SessionError('UNAVAILABLE', 'No answer in 10 s.')
       }),
     ])
     signal.throwIfAborted()
@@ -236,5 +240,5 @@ export class Refresher {
 
 /** What callers are told after the session has ended. */
 export function signedOut(reason: SignedOutReason): SessionError {
-  return new SessionError('SIGNED_OUT', `There is no session: ${reason}.`)
+  return new SessionError('SIGNED_OUT', `Signed out: ${reason}.`)
 }

@@ -1,5 +1,5 @@
 import { SessionError, type SessionErrorCode } from './errors.js'
-import type { AutomaticOptions, SessionClientOptions } from './options.js'
+import type { AutomaticOptions, Expiring, SessionClientOptions } from './options.js'
 import type { Platform } from './platform.js'
 import type { SessionTokenAnswer } from './token.js'
 
@@ -14,15 +14,11 @@ export type TokenSource = (signal: AbortSignal) => Promise<Answered>
 
 /** How these options say to get a token; undefined in manual mode without `onExpiring`. */
 export function tokenSource(platform: Platform, options: SessionClientOptions): TokenSource | undefined {
-  if (options.sessionToken === undefined) {
-    const ask = options.fetchToken ?? getFrom(platform, options.sessionTokenUrl)
-    return async (signal) => read(platform, await ask({ signal }))
-  }
-  const { onExpiring } = options
-  // Nothing returned: setSessionToken() will bring it and ends this wait, else the time limit does.
-  return (
-    onExpiring && (async () => read(platform, (await onExpiring()) ?? (await new Promise<never>(() => {}))))
-  )
+  const ask =
+    options.sessionToken === undefined
+      ? (options.fetchToken ?? getFrom(platform, options.sessionTokenUrl))
+      : options.onExpiring
+  return ask && (async (signal) => read(platform, await ask({ signal })))
 }
 
 function getFrom(platform: Platform, url: string | URL): NonNullable<AutomaticOptions['fetchToken']> {
@@ -38,8 +34,10 @@ function getFrom(platform: Platform, url: string | URL): NonNullable<AutomaticOp
     )
 }
 
-async function read(platform: Platform, given: SessionTokenAnswer | Response | null): Promise<Answered> {
-  if (!given) throw new SessionError('SIGNED_OUT', 'Nobody is signed in.')
+async function read(platform: Platform, given: Expiring | Response): Promise<Answered> {
+  if (given === null) throw new SessionError('SIGNED_OUT', 'Nobody is signed in.')
+  // Nothing: setSessionToken() will bring it and ends this wait, else the time limit does.
+  if (!given) return new Promise(() => {})
   if (!(given instanceof Response)) return { answer: given, answeredAt: platform.now() }
   const { headers, ok, status } = given
   const answeredAt = Date.parse(headers.get('Date') ?? '') || platform.now()
@@ -48,7 +46,7 @@ async function read(platform: Platform, given: SessionTokenAnswer | Response | n
   const wait = headers.get('Retry-After')
   throw new SessionError(
     REFUSALS[status] ?? 'UNAVAILABLE',
-    `The session token endpoint answered ${status}.`,
+    `The endpoint answered ${status}.`,
     status,
     Math.ceil(Number(wait) || (Date.parse(wait ?? '') - answeredAt) / 1000) || 0,
   )

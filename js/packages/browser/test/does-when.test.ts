@@ -439,6 +439,50 @@ const rows: Record<string, () => Promise<void>> = {
   },
 }
 
+test('onExpiring answers null when nobody is signed in any more', async () => {
+  const client = open({ ...world.mint(), sessionTokenUrl: undefined, onExpiring: async () => null } as never)
+  await world.clock.advance(3000)
+  expect(client.getState()).toEqual({ status: 'signedOut', reason: 'none' })
+})
+
+test('a listener that throws stops neither the others nor the renewal', async () => {
+  const { client } = await signedIn()
+  let told = 0
+  client.subscribe(() => {
+    throw new Error('mine')
+  })
+  client.on('issued', () => told++)
+  await world.clock.advance(3300)
+  expect([told, world.endpoint.calls]).toEqual([1, 2])
+  expect(tab.warnings.join()).toContain('mine')
+})
+
+describe('between tabs', () => {
+  test('a session that has ended is not revived by a token that comes late from another tab', async () => {
+    const channels: { onmessage: ((event: unknown) => void) | null }[] = []
+    const channel = () => {
+      const one = { onmessage: null, postMessage: () => {}, close: () => {} }
+      channels.push(one)
+      return one
+    }
+    const { client } = await signedIn({}, world.tab({ channel }))
+    client.end()
+    await world.settle()
+    const late = { userId: 'ada', sessionToken: world.mint().sessionToken, lifeSeconds: 3600 }
+    channels[0]?.onmessage?.({ data: { session: { ...late, localExpiresAt: world.clock.wall + 3_600_000 } } })
+    expect(client.getState()).toEqual({ status: 'signedOut', reason: 'ended' })
+  })
+
+  test('a tab whose token was refused takes the new one of another tab, even if it ends earlier', async () => {
+    const first = await signedIn()
+    const second = await signedIn({}, world.tab())
+    world.endpoint.expiresIn = 60
+    const renewed = await within(first.client.getToken({ skipCache: true }))
+    expect(await within(second.client.getToken({ skipCache: true }))).toBe(renewed)
+    expect(world.endpoint.calls).toBe(2)
+  })
+})
+
 describe('what the SDK does when', () => {
   for (const [row, check] of Object.entries(rows)) test(row, check)
 })
