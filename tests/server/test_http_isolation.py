@@ -1,0 +1,121 @@
+"""Test and live never meet, nor do two projects: every route, with another issuer's key and ids."""
+
+from __future__ import annotations
+
+import pytest
+
+UNKNOWN = {"sess": "sess_01q3dcbd00fkhb236cvbnzk61r", "cust": "cust_01q3dcbd00fkhb236cvbnzk61r", "key": "key_01q3dcbd00fkhb236cvbnzk61r"}  # fmt: skip
+BY_ID = {
+    "GET /v1/sessions/{id}": ("GET", "/v1/sessions/{sess}", None),
+    "DELETE /v1/session-tokens/{id}": ("DELETE", "/v1/session-tokens/{sess}", None),
+    "POST /v1/sessions/revoke by id": ("POST", "/v1/sessions/revoke", {"id": "{sess}"}),
+    "POST /v1/sessions/revoke by API key": ("POST", "/v1/sessions/revoke", {"apiKeyId": "{key}"}),
+    "POST /v1/customers/{id}/block": ("POST", "/v1/customers/{cust}/block", None),
+    "POST /v1/customers/{id}/unblock": ("POST", "/v1/customers/{cust}/unblock", None),
+}
+BY_NAME = {
+    "POST /v1/sessions/revoke by user": ("/v1/sessions/revoke", {"externalUserId": "ada"}),
+    "POST /v1/sessions/revoke by organization": ("/v1/sessions/revoke", {"externalOrganizationId": "acme"}),
+    "POST /v1/sessions/revoke all": ("/v1/sessions/revoke", {"all": True}),
+    "POST /v1/users/revoke": ("/v1/users/revoke", {"externalUserId": "ada"}),
+    "POST /v1/users/revoke with block": ("/v1/users/revoke", {"externalUserId": "ada", "block": True}),
+}
+STRANGERS = ["live", "neighbour"]
+
+
+async def call(host, method, path, body, ids):
+    body = body and {name: value.format(**ids) if isinstance(value, str) else value for name, value in body.items()}
+    return await host.http.request(method, path.format(**ids), json=body, bearer=host.secret)
+
+
+async def ids_of(world, session):
+    return {"sess": session.id, "cust": (await world.host.session(session))["customerId"], "key": world.host.id}
+
+
+def without_request(reply):
+    return {name: value for name, value in reply.json.items() if name != "requestId"}
+
+
+async def test_every_route_with_an_id_is_tried(world):
+    tried = {name.split(" by ")[0] for name in BY_ID}
+    with_id = {f"{r.method} {r.path}" for r in world.app.routes.routes if "{id}" in r.path and r.caller == "api_key"}
+    assert with_id <= tried
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+@pytest.mark.parametrize(("method", "path", "body"), BY_ID.values(), ids=BY_ID)
+async def test_a_foreign_id_is_answered_exactly_as_an_unknown_one(world, stranger, method, path, body):
+    """Same status, same words, same headers; nothing is done, and nothing more is looked up for one than for the other."""
+    host = getattr(world, stranger)
+    ada = await world.mint("ada", externalOrganizationId="acme")
+    asked = []
+    replies = []
+    for ids in (await ids_of(world, ada), UNKNOWN):
+        with world.store.watched() as look_ups:
+            replies.append(await call(host, method, path, body, ids))
+        asked.append([sql for sql in look_ups if "secret_hash" not in sql])
+    foreign, unknown = replies
+    assert foreign.status == 404
+    assert without_request(foreign) == without_request(unknown)
+    assert [name for name, _ in foreign.headers] == [name for name, _ in unknown.headers]
+    assert asked[0] == asked[1]
+    assert await ada.lives()
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+@pytest.mark.parametrize(("path", "body"), BY_NAME.values(), ids=BY_NAME)
+async def test_the_same_name_means_another_user_elsewhere(world, stranger, path, body):
+    """A name of a stranger's own, who happens to have the same: nothing of ours ends, is blocked or counted."""
+    ada = await world.mint("ada", externalOrganizationId="acme")
+    reply = await getattr(world, stranger).post(path, body)
+    assert (reply.status, reply.json["revoked"]) == (200, 0)
+    assert await ada.lives()
+    assert (await world.mint("ada")).id
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+async def test_a_list_shows_none_of_anothers_sessions(world, stranger):
+    host = getattr(world, stranger)
+    for _ in range(3):
+        await world.mint("ada", externalOrganizationId="acme")
+    own = await host.mint("ada", externalOrganizationId="acme")
+    for query in (
+        {},
+        {"externalUserId": "ada"},
+        {"externalOrganizationId": "acme"},
+        {"status": "active"},
+        {"limit": 1},
+    ):
+        assert [session["id"] for session in await host.sessions(**query)] == [own.id]
+
+
+async def test_anothers_cursor_opens_nothing(world):
+    for _ in range(3):
+        await world.mint("ada")
+    cursor = (await world.host.get("/v1/sessions", query="limit=1")).json["nextCursor"]
+    assert (await world.neighbour.get("/v1/sessions", query={"cursor": cursor})).json["data"] == []
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+@pytest.mark.parametrize("form", ["jwt", "opaque"])
+async def test_a_strangers_key_learns_nothing_from_our_token(world, stranger, form):
+    ada = await world.mint("ada", format=form)
+    answer = await getattr(world, stranger).verify(ada.token)
+    assert answer["valid"] is False
+    assert "session" not in answer
+    assert ada.id not in str(answer)
+
+
+async def test_customers_of_two_issuers_share_no_id(world):
+    """One derivation for all, yet the same name gives each issuer its own id."""
+    ids = {(await host.revoke_user("ada"))["customerId"] for host in (world.host, world.live, world.neighbour)}
+    assert len(ids) == 3
+
+
+async def test_a_token_of_one_environment_is_not_one_of_the_other_by_its_prefix(world):
+    """The prefix is not under the signature: prefix, key and claim must agree."""
+    test, live = await world.mint("ada"), await world.live.mint("ada")
+    for token in (test.token.replace("_test_", "_live_"), live.token.replace("_live_", "_test_")):
+        assert (await world.http.get("/v1/session", bearer=token)).code == "TOKEN_ENVIRONMENT_MISMATCH"
+        for host in (world.host, world.live):
+            assert (await host.verify(token))["code"] == "TOKEN_ENVIRONMENT_MISMATCH"
