@@ -6,7 +6,10 @@ milliseconds, so ids sort by time as bytes and as text. Time and entropy are pas
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 ENTROPY_BYTES = 10
+ENCODED_MAX = 8192  # entries of some 200 bytes
 ID_BYTES = 16
 ID_CHARACTERS = 26
 
@@ -43,6 +46,10 @@ def encode(word: str, id_bytes: bytes) -> str:
         f"{pairs[n >> 80 & 1023]}{pairs[n >> 70 & 1023]}{pairs[n >> 60 & 1023]}{pairs[n >> 50 & 1023]}"
         f"{pairs[n >> 40 & 1023]}{pairs[n >> 30 & 1023]}{pairs[n >> 20 & 1023]}{pairs[n >> 10 & 1023]}{pairs[n & 1023]}"
     )
+
+
+# The ids that are shown again and again: a key's, a customer's, those of sessions in use.
+encode_again = lru_cache(maxsize=ENCODED_MAX)(encode)
 
 
 def decode(word: str, text: str) -> bytes | None:

@@ -119,7 +119,7 @@ class ApiKeys:
 
 
 def public_id(key_id: bytes) -> str:
-    return ids.encode(WORD, key_id)
+    return ids.encode_again(WORD, key_id)
 
 
 def is_of(tx: Transaction, issuer: int, key_id: bytes) -> bool:

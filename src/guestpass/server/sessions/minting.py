@@ -23,7 +23,7 @@ from guestpass.server.revocation.service import Entry, LeasedList
 from guestpass.server.sessions import index, sql
 from guestpass.server.sessions.api import MintAnswer, MintRequest
 from guestpass.server.sessions.claims import claims_of
-from guestpass.server.sessions.model import WORD, Mint, SessionRow, TooEarly
+from guestpass.server.sessions.model import Mint, SessionRow, TooEarly
 from guestpass.server.sessions.policy import Plan, plan
 from guestpass.server.signing_keys.service import Keyring, Signer
 from guestpass.server.storage.store import Store, Transaction
@@ -175,7 +175,7 @@ def _mint(row: SessionRow, token_hash: bytes | None, request: MintRequest, plann
 
 def _answer(row: SessionRow, token: str, issuer: Issuer, planned: Plan) -> MintAnswer:
     return MintAnswer(
-        id=ids.encode(WORD, row.id),
+        id=row.public_id,
         session_token=token,
         expires_at=times.of_seconds(row.expires_at),
         expires_in=row.expires_at - row.issued_at,

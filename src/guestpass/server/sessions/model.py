@@ -32,7 +32,7 @@ class SessionRow(NamedTuple):
 
     @property
     def public_id(self) -> str:
-        return ids.encode(WORD, self.id)
+        return ids.encode_again(WORD, self.id)
 
     @property
     def minted_ms(self) -> int:

@@ -66,9 +66,7 @@ class Verifying:
         self._prefix_word = prefix_word
         self._desks: dict[int, _Desk] = {}
         self._issuer_of_header: dict[str, int] = {}
-        self._environment_of_prefix = {
-            kinds.prefix_of(kinds.SESSION, environment, word=prefix_word): environment for environment in ENVIRONMENTS
-        }
+        self._prefixes = [(kinds.prefix_of(kinds.SESSION, each, word=prefix_word), each) for each in ENVIRONMENTS]
 
     async def bearer(self, token: str) -> Verified:
         """Check a token that names its issuer itself, on a route that any of our users' browsers may call.
@@ -120,8 +118,10 @@ class Verifying:
 
         The text is not trusted by this: a token that names another issuer than its own meets keys that do not fit.
         """
-        prefix = next((p for p in self._environment_of_prefix if token.startswith(p)), "")
-        environment = self._environment_of_prefix.get(prefix, ENVIRONMENTS[0])
+        prefix, environment = "", ENVIRONMENTS[0]
+        for each, its_environment in self._prefixes:
+            if token.startswith(each):
+                prefix, environment = each, its_environment
         header, _, rest = token[len(prefix) :].partition(".")
         number = self._issuer_of_header.get(header)
         if number is None and not rest and prefix:
