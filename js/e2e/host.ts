@@ -10,6 +10,8 @@ export class Host {
   expiresIn = 3600
   /** Who is signed in; null: 401. */
   user: string | null = 'ada'
+  /** Where the endpoint gets its answer: made up, unless a real server is asked. */
+  mint: (sub: string) => object | Promise<object> = (sub) => this.#makeUp(sub)
   /** Tokens that the API refuses, and whether it invites the browser to fetch another. */
   readonly revoked = new Map<string, { readonly reissue: boolean }>()
   /** Answers of the API. */
@@ -51,20 +53,23 @@ export class Host {
     const script = this.#scripts.get(pathname)
     if (page) response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end(page)
     else if (script) response.writeHead(200, { 'Content-Type': 'text/javascript; charset=utf-8' }).end(script)
-    else if (pathname === '/api/session') this.#session(response)
+    else if (pathname === '/api/session') void this.#session(response)
     else if (pathname.startsWith('/v1/')) this.#api(request, response)
     else response.writeHead(404).end()
   }
 
-  #session(response: ServerResponse): void {
+  async #session(response: ServerResponse): Promise<void> {
     this.calls++
     const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }
-    if (!this.user) return void response.writeHead(401, headers).end('{"code":"UNAUTHORIZED"}')
-    const { user: sub, expiresIn } = this
+    const answer = this.user && (await this.mint(this.user))
+    response.writeHead(answer ? 200 : 401, headers).end(JSON.stringify(answer || { code: 'UNAUTHORIZED' }))
+  }
+
+  #makeUp(sub: string): object {
+    const { expiresIn } = this
     const iat = Math.floor(Date.now() / 1000)
     const sessionToken = mintTestToken({ sub, iat, expiresIn })
-    const expiresAt = new Date((iat + expiresIn) * 1000).toISOString()
-    response.writeHead(200, headers).end(JSON.stringify({ sessionToken, expiresAt, expiresIn }))
+    return { sessionToken, expiresIn, expiresAt: new Date((iat + expiresIn) * 1000).toISOString() }
   }
 
   /** CORS as the contract has it: any origin, no credentials, and the header exposed that invites a retry. */
