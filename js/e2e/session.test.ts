@@ -141,7 +141,7 @@ describe('time', () => {
 
 describe('the network', () => {
   test('is lost and comes back: the session is kept, then renewed at once', async () => {
-    host.expiresIn = 6
+    host.expiresIn = 10
     const page = await openTab()
     const held = await token(page)
     await context.setOffline(true)
