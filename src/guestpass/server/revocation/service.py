@@ -13,7 +13,7 @@ from guestpass.server.storage.store import Store, Transaction
 
 __all__ = [
     "ALL", "CutMade", "Entry", "LeasedList", "Subject", "SubjectsOfSession", "cut", "end_one", "ending_in", "floors",
-    "forget_older_than", "lease_status_list", "look_up_ending", "was_ended_by",
+    "forget_older_than", "issuers_with_endings", "lease_status_list", "look_up_ending", "was_ended_by",
 ]  # fmt: skip
 
 
@@ -78,6 +78,11 @@ async def look_up_ending(
 def lease_status_list(tx: Transaction, issuer: int, *, now: int) -> int:
     """Take a new status list for this process alone; return its number."""
     return sql.lease_status_list(tx, issuer, now=now)
+
+
+def issuers_with_endings(tx: Transaction) -> list[int]:
+    """Return the issuers whose endings may have to be forgotten some day."""
+    return sql.issuers_with_endings(tx)
 
 
 def forget_older_than(tx: Transaction, issuer: int, edge: bytes, *, most: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from guestpass.core import ids
 from guestpass.core.revocation.cutoff import Cut, Ending
 from guestpass.server.revocation.model import Subject, SubjectsOfSession
+from guestpass.server.storage import distinct
 from guestpass.server.storage.store import Row, Store, Transaction
 
 
@@ -86,11 +87,24 @@ def lease_status_list(tx: Transaction, issuer: int, *, now: int) -> int:
     return cursor.lastrowid
 
 
+def issuers_with_endings(tx: Transaction) -> list[int]:
+    """Return the issuers that have cuts or revocations, some of them perhaps of sessions that are gone."""
+    return sorted({*distinct.values(tx, "cuts", "issuer"), *distinct.values(tx, "revocations", "issuer")})
+
+
 def forget_older_than(tx: Transaction, issuer: int, edge: bytes, edge_ms: int, *, most: int) -> int:
-    """Drop what only sessions below ``edge`` could need; return how many rows went."""
+    """Drop up to ``most`` rows of each kind that only sessions below ``edge`` could need; return how many went."""
     gone = tx.execute(
         "DELETE FROM revocations WHERE (issuer, id) IN"
         " (SELECT issuer, id FROM revocations WHERE issuer = ? AND id < ? ORDER BY id LIMIT ?)",
         (issuer, edge, most),
     ).rowcount
-    return gone + tx.execute("DELETE FROM cuts WHERE issuer = ? AND before_ms <= ?", (issuer, edge_ms)).rowcount
+    key = "issuer, kind, subject, before_ms, revoked_at_ms, reissue"
+    return (
+        gone
+        + tx.execute(
+            f"DELETE FROM cuts WHERE ({key}) IN"  # noqa: S608
+            f" (SELECT {key} FROM cuts WHERE issuer = ? AND before_ms <= ? ORDER BY before_ms LIMIT ?)",
+            (issuer, edge_ms, most),
+        ).rowcount
+    )

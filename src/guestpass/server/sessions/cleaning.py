@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from guestpass.core import ids
 from guestpass.core.bounds import LIFE_SECONDS_MAX
 from guestpass.server.clock import Clock
 from guestpass.server.revocation import service as revocation
 from guestpass.server.sessions import index, sql
-from guestpass.server.storage.store import Store, Transaction
+from guestpass.server.storage.store import Act, Store, Transaction
 
 PURGE_BATCH = 2_000  # rows of one act: a few milliseconds in which no mint commits
+PAUSE_SECONDS = 0.005  # after each, so that mints get the larger half of the writer
 _DAY_SECONDS = 86_400
 
 
@@ -26,9 +29,8 @@ class Cleaning:
         def act(tx: Transaction, issuers: list[int]) -> list[bool]:
             return [index.add_run(tx, issuer, now_ms=now_ms) for issuer in issuers]
 
-        for issuer in await self._store.read(sql.issuers_with_sessions):
-            while await self._store.write(act, issuer):
-                pass
+        for issuer in await self._store.read(lambda tx: _issuers_with_a_run_due(tx, now_ms)):
+            await self._batch_by_batch(act, issuer)
 
     async def purge(self) -> int:
         """Delete sessions that ended before the retention, and what was kept for them; return how many rows went.
@@ -42,10 +44,27 @@ class Cleaning:
             return [_purge_batch(tx, issuer, edge) for issuer in issuers]
 
         total = 0
-        for issuer in await self._store.read(sql.issuers_with_sessions):
-            while gone := await self._store.write(act, issuer):
-                total += gone
+        for issuer in await self._store.read(_issuers_with_anything):
+            total += await self._batch_by_batch(act, issuer)
         return total
+
+    async def _batch_by_batch(self, act: Act[int, int], issuer: int) -> int:
+        total = 0
+        while done := await self._store.write(act, issuer):
+            total += done
+            await asyncio.sleep(PAUSE_SECONDS)
+        return total
+
+
+def _issuers_with_a_run_due(tx: Transaction, now_ms: int) -> list[int]:
+    """Look beside the writer, which then has nothing to do for all the others."""
+    return [issuer for issuer in sql.issuers_with_sessions(tx) if index.due(tx, issuer, now_ms=now_ms)]
+
+
+def _issuers_with_anything(tx: Transaction) -> list[int]:
+    """Also those whose sessions are gone: their cuts and runs outlive these."""
+    everything = (sql.issuers_with_sessions(tx), index.issuers_with_runs(tx), revocation.issuers_with_endings(tx))
+    return sorted(set().union(*everything))
 
 
 def _purge_batch(tx: Transaction, issuer: int, edge: bytes) -> int:

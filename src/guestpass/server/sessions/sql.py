@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from guestpass.core.revocation.cutoff import Ending
 from guestpass.server.sessions.model import SessionRow
+from guestpass.server.storage import distinct
 from guestpass.server.storage.store import Row, Store, Transaction
 
 Found: TypeAlias = tuple[SessionRow, Ending | None, int]  # the row, its own ending, the issuer's cut horizon in ms
@@ -69,6 +70,15 @@ def find(tx: Transaction, issuer: int, session_id: bytes) -> Found | None:
     return _found(row) if row else None
 
 
+def minted_with(tx: Transaction, issuer: int, api_key_id: bytes, *, above: bytes, below: bytes) -> Iterator[bytes]:
+    """Yield the ids from ``above`` to below ``below`` that an API key minted, newest first."""
+    rows = tx.execute(
+        "SELECT id FROM sessions WHERE issuer = ? AND id >= ? AND id < ? AND api_key_id = ? ORDER BY id DESC",
+        (issuer, above, below, api_key_id),
+    )
+    return (row[0] for row in rows)
+
+
 def metadata_of(tx: Transaction, issuer: int, session_id: bytes) -> str | None:
     row = tx.execute(
         "SELECT metadata FROM session_metadata WHERE issuer = ? AND id = ?", (issuer, session_id)
@@ -77,13 +87,7 @@ def metadata_of(tx: Transaction, issuer: int, session_id: bytes) -> str | None:
 
 
 def issuers_with_sessions(tx: Transaction) -> list[int]:
-    """Return the issuers that have sessions; one short search each, however many sessions there are."""
-    rows = tx.execute(
-        "WITH RECURSIVE each(issuer) AS (SELECT min(issuer) FROM sessions UNION ALL"
-        " SELECT (SELECT min(issuer) FROM sessions s WHERE s.issuer > each.issuer) FROM each WHERE issuer IS NOT NULL)"
-        " SELECT issuer FROM each WHERE issuer IS NOT NULL"
-    )
-    return [row[0] for row in rows]
+    return distinct.values(tx, "sessions", "issuer")
 
 
 def purge(tx: Transaction, issuer: int, edge: bytes, *, most: int) -> int:
@@ -93,5 +97,10 @@ def purge(tx: Transaction, issuer: int, edge: bytes, *, most: int) -> int:
     ).fetchone()
     upper = row[0] if row else edge
     tx.execute("DELETE FROM session_metadata WHERE issuer = ? AND id < ?", (issuer, upper))
-    tx.execute("DELETE FROM opaque_tokens WHERE session_id < ? AND issuer = ?", (upper, issuer))
+    # By the ids that go: a range of opaque_tokens would hold the other issuers' too, and be read again each time.
+    tx.execute(
+        "DELETE FROM opaque_tokens WHERE session_id IN"
+        " (SELECT id FROM sessions WHERE issuer = ? AND id < ? AND format = 'opaque')",
+        (issuer, upper),
+    )
     return tx.execute("DELETE FROM sessions WHERE issuer = ? AND id < ?", (issuer, upper)).rowcount

@@ -102,6 +102,8 @@ TABLES = (
         reissue INTEGER NOT NULL,
         PRIMARY KEY (issuer, kind, subject, before_ms, revoked_at_ms, reissue)
     ) WITHOUT ROWID, STRICT""",
+    # For the purge, which would else read every cut of an issuer while no mint can commit.
+    "CREATE INDEX cuts_by_age ON cuts (issuer, before_ms)",
     # The highest before_ms of an issuer's cuts: most sessions are younger, and need no look at the cuts at all.
     """CREATE TABLE cut_horizons (
         issuer INTEGER PRIMARY KEY,
