@@ -29,9 +29,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def call(arguments: list[str]) -> int:
-    """Run one command; return its exit code. Errors are one sentence on standard error."""
+    """Run one command; return its exit code, its own where it has one. Errors are one sentence on standard error."""
     try:
-        app(arguments, exit_on_error=False, print_error=True)
+        return app(arguments, exit_on_error=False, print_error=True, result_action="return_value") or OK
     except CycloptsError:
         return USAGE
     except EXPECTED_ERRORS as error:
@@ -39,4 +39,3 @@ def call(arguments: list[str]) -> int:
         return exit_code_of(error)
     except KeyboardInterrupt:
         return OK
-    return OK

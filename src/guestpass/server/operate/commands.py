@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from guestpass.core.callers.api_key import ALL_CAN
 from guestpass.core.tokens.operations import UNRESTRICTED
 from guestpass.server.app import Service, change_public_url, is_initialized, open_embedded
-from guestpass.server.command_line import StoreOptions, require_store, run, settings_of, show, show_table
+from guestpass.server.command_line import FAILED, OK, StoreOptions, require_store, run, settings_of, show, show_table
 from guestpass.server.operate import logs
 from guestpass.server.operate.settings import Settings, Sourced
 
@@ -82,7 +82,7 @@ def demo(
     story.run(port, command)
 
 
-def doctor(*, options: StoreOptions | None = None) -> None:
+def doctor(*, options: StoreOptions | None = None) -> int:
     """Name what is wrong with this installation, and what to do about it."""
     from guestpass.server.operate.doctor import examine  # noqa: PLC0415
 
@@ -93,8 +93,7 @@ def doctor(*, options: StoreOptions | None = None) -> None:
     else:
         for finding in findings:
             sys.stdout.write(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<14} {finding.detail}\n")
-    if not all(finding.ok for finding in findings):
-        sys.exit(1)
+    return OK if all(finding.ok for finding in findings) else FAILED
 
 
 @config_app.command(name="show")

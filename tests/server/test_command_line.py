@@ -1,0 +1,207 @@
+"""The guestpass command: what it prints, where, and how it ends."""
+
+import io
+import json
+import os
+import re
+import stat
+
+import pytest
+
+from guestpass.server import main
+
+OK, FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE = range(6)
+
+
+class CommandLine:
+    """Runs commands against one data directory."""
+
+    def __init__(self, data_dir, capsys, monkeypatch):
+        self.data_dir = data_dir
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+
+    def __call__(self, *words, stdin=""):
+        self._monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        code = main.call([*words, "--data-dir", str(self.data_dir)])
+        self.out, self.err = self._capsys.readouterr()
+        return code
+
+    def json(self, *words, stdin=""):
+        """Run with --json, which must succeed and print one JSON value and nothing else."""
+        assert self(*words, "--json", stdin=stdin) == OK, self.err
+        assert self.err == ""
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def run(tmp_path, capsys, monkeypatch):
+    for name in list(os.environ):
+        if name.startswith(("GUESTPASS_", "JWT_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return CommandLine(tmp_path / "data", capsys, monkeypatch)
+
+
+@pytest.fixture
+def store(run):
+    assert run("init") == OK
+    return run
+
+
+@pytest.fixture
+def key(store):
+    return store.json("keys", "create", "--name", "mine")
+
+
+def test_init_makes_a_store_whose_master_key_only_its_owner_can_read(run):
+    made = run.json("init")
+    assert made == {"dataDir": str(run.data_dir), "publicUrl": "http://127.0.0.1:8787"}
+    assert stat.S_IMODE((run.data_dir / "master.key").stat().st_mode) == 0o600
+    assert run.json("init") == made
+
+
+def test_a_command_without_a_store_says_how_to_make_one(run):
+    assert run("keys", "list") == NOT_FOUND
+    assert "guestpass init --data-dir" in run.err
+    assert run.out == ""
+
+
+def test_a_new_key_is_shown_once_and_never_listed(store):
+    made = store.json("keys", "create", "--env", "live", "--name", "mine", "--can", "mint,read", "--operations", "b,a")
+    assert re.fullmatch(r"sk_live_\w{49}", made["secret"])
+    assert (made["environment"], made["can"], made["operations"]) == ("live", ["mint", "read"], ["a", "b"])
+    listed = store.json("keys", "list")
+    assert listed == [{name: value for name, value in made.items() if name != "secret"}]
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [(["--can", "mint,fly"], "fly"), (["--operations", "Read"], "--operations"), (["--env", "prod"], "prod")],
+    ids=["an unknown right", "an operation that breaks the rule", "an unknown environment"],
+)
+def test_a_wrong_option_is_a_usage_error_that_names_it(store, options, word):
+    assert store("keys", "create", "--name", "mine", *options) == USAGE
+    assert word in store.out + store.err
+
+
+def test_a_revoked_key_mints_no_more_and_its_sessions_end(store, key):
+    minted = store.json("tokens", "mint", "--user", "ada")
+    assert store("keys", "revoke", key["id"]) == OK
+    assert store("tokens", "mint", "--user", "ada") == NOT_FOUND
+    assert "guestpass keys create" in store.err
+    assert store("tokens", "explain", stdin=minted["sessionToken"]) == REFUSED
+    assert "TOKEN_REVOKED" in store.out
+
+
+def test_a_key_revoked_with_its_sessions_kept_leaves_them_alive(store, key):
+    minted = store.json("tokens", "mint", "--user", "ada")
+    assert store("keys", "revoke", key["id"], "--keep-sessions") == OK
+    assert store("tokens", "explain", stdin=minted["sessionToken"]) == OK
+
+
+def test_revoking_an_unknown_key_finds_nothing(store):
+    assert store("keys", "revoke", "key_01jd0000000000000000000000") == NOT_FOUND
+    assert store("keys", "revoke", "nonsense") == NOT_FOUND
+
+
+@pytest.mark.usefixtures("key")
+def test_explain_reads_the_token_from_standard_input_and_never_prints_it(store):
+    token = store.json("tokens", "mint", "--user", "ada", "--operations", "read")["sessionToken"]
+    explained = store.json("tokens", "explain", "--operation", "read", stdin=token + "\n")
+    assert explained["valid"]
+    assert [check["check"] for check in explained["checks"]][-1] == "operation"
+    assert store("tokens", "explain", "--operation", "write", stdin=token) == REFUSED
+    assert token not in store.out + store.err
+    assert store("tokens", "explain", token) == USAGE
+
+
+@pytest.mark.usefixtures("key")
+def test_explain_shows_a_session_by_its_id(store):
+    minted = store.json("tokens", "mint", "--user", "ada")
+    assert store.json("tokens", "explain", minted["id"])["externalUserId"] == "ada"
+    assert store("tokens", "explain", "sess_01jd0000000000000000000000") == NOT_FOUND
+
+
+@pytest.mark.usefixtures("key")
+def test_sessions_are_listed_newest_first_and_ended_by_id_user_or_all(store):
+    first, second, third = (store.json("tokens", "mint", "--user", user) for user in ("ada", "bob", "ada"))
+    listed = [session["id"] for session in store.json("sessions", "list")]
+    assert listed == [third["id"], second["id"], first["id"]]
+    assert [session["id"] for session in store.json("sessions", "list", "--user", "bob")] == [second["id"]]
+    assert store.json("sessions", "revoke", first["id"])["id"] == first["id"]
+    assert store.json("sessions", "revoke", "--user", "ada")["revoked"] == 1
+    assert store.json("sessions", "revoke", "--all")["revoked"] == 1
+    assert {session["status"] for session in store.json("sessions", "list")} == {"revoked"}
+    assert store("sessions", "revoke") == USAGE
+
+
+def test_a_table_in_a_pipe_is_tab_separated_lines(store, key):
+    assert store("keys", "list") == OK
+    assert store.out.split("\t")[0] == key["id"]
+    assert "\x1b" not in store.out
+
+
+def test_config_show_says_where_each_value_comes_from(store, monkeypatch, tmp_path):
+    (tmp_path / "guestpass.toml").write_text('host = "0.0.0.0"\nport = 9000\n')
+    monkeypatch.setenv("GUESTPASS_PORT", "9001")
+    monkeypatch.setenv("GUESTPASS_MASTER_KEY", "1:secret")
+    rows = {row["setting"]: row for row in store.json("config", "show", "--origin")}
+    assert (rows["host"]["value"], rows["host"]["origin"]) == ("0.0.0.0", "guestpass.toml")
+    assert (rows["port"]["value"], rows["port"]["origin"]) == ("9001", "GUESTPASS_PORT")
+    assert rows["data_dir"]["origin"] == "--data-dir"
+    assert rows["workers"]["origin"] == "default"
+    assert rows["master_key"]["value"] == "(set)"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "word"),
+    [
+        ("GUESTPASS_PORT", "http", "port (GUESTPASS_PORT)"),
+        ("GUESTPASS_PUBLIC_URL", "example.com/", "public_url (GUESTPASS_PUBLIC_URL)"),
+        ("GUESTPASS_SIGNING_ALGORITHM", "none", "signing_algorithm (GUESTPASS_SIGNING_ALGORITHM)"),
+        ("GUESTPASS_MASTER_KEY_FILE", "missing", "GUESTPASS_MASTER_KEY_FILE"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_with_its_origin(run, monkeypatch, variable, value, word):
+    monkeypatch.setenv(variable, value)
+    assert run("init") == USAGE
+    assert word in run.err
+
+
+def test_a_wrong_master_key_is_a_sentence_with_both_fingerprints(store, monkeypatch):
+    monkeypatch.setenv("GUESTPASS_MASTER_KEY", "1:" + "A" * 43)
+    assert store("keys", "list") == FAILED
+    assert len(re.findall(r"fingerprint [0-9a-f]{8}", store.err)) == 2
+    assert "Nothing was changed" in store.err
+
+
+def test_the_public_url_is_fixed_until_it_is_changed_on_purpose(store, monkeypatch):
+    monkeypatch.setenv("GUESTPASS_PUBLIC_URL", "https://tokens.example.com")
+    assert store("keys", "list") == USAGE
+    assert "init --change-url" in store.err
+    changed = store.json("init", "--change-url", "https://tokens.example.com")
+    assert changed["publicUrl"] == "https://tokens.example.com"
+    assert store("keys", "list") == OK
+
+
+def test_two_issuers_with_one_name_do_not_start(store, monkeypatch):
+    monkeypatch.setenv("GUESTPASS_ISSUER_TEST", "https://example.com")
+    monkeypatch.setenv("JWT_ISSUER", "https://example.com")
+    assert store("keys", "list") == USAGE
+    assert "Two issuers would be equal" in store.err
+
+
+def test_doctor_finds_a_healthy_store_healthy(store):
+    assert store("doctor") == OK
+    assert "FAIL" not in store.out
+
+
+def test_doctor_names_what_is_wrong_and_what_to_do(store):
+    (store.data_dir / "master.key").chmod(0o644)
+    assert store("doctor") == FAILED
+    assert "chmod 600" in store.out
+
+
+def test_an_unknown_command_is_a_usage_error(store):
+    assert store("mintt") == USAGE
