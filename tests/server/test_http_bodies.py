@@ -21,9 +21,9 @@ MINT = "/v1/session-tokens"
 REFUSED = {
     "nothing": (b"", "", "The body is empty; send a JSON object."),
     "white space": (b"  ", "", "not JSON"),
-    "an array": (b"[]", "", "expected object"),
-    "a text": (b'"ada"', "", "expected object"),
-    "null": (b"null", "", "expected object"),
+    "an array": (b"[]", "", "must be an object"),
+    "a text": (b'"ada"', "", "must be an object"),
+    "null": (b"null", "", "must be an object"),
     "a member twice": (b'{"externalUserId":"ada","externalUserId":"bob"}', "externalUserId", "twice"),
     "a member twice, once escaped": (b'{"externalUserId":"ada","external\\u0055serId":"bob"}', "externalUserId", "twice"),
     "a member twice, deep in the metadata": (b'{"externalUserId":"a","metadata":{"b":[{"c":1,"c":1}]}}', "metadata.b[0].c", "twice"),
@@ -56,6 +56,26 @@ async def test_a_body_that_two_readers_could_read_differently_is_refused(world, 
     assert words in reply.json["message"]
     assert [detail["path"] for detail in reply.json["details"]] == [path]
     assert await world.host.sessions() == []
+
+
+WORDS = {
+    "a field that is missing": ({}, "externalUserId is required."),
+    "another type": ({"externalUserId": 7}, "externalUserId must be a string, not an integer."),
+    "null": ({"externalUserId": None}, "externalUserId must be a string, not null."),
+    "empty": ({"externalUserId": ""}, "externalUserId must not be empty."),
+    "too short": ({"externalUserId": "a", "email": "@"}, "email must have at least 3 characters."),
+    "too long": ({"externalUserId": "a" * 256}, "externalUserId must have at most 255 characters."),
+    "a number as text": ({"externalUserId": "a", "expiresIn": "60"}, "expiresIn must be a number, not a string."),
+    "too small": ({"externalUserId": "a", "maxUses": 0}, "maxUses must be an integer of at least 1."),
+    "one element of many": ({"externalUserId": "a", "allowedOperations": ["a", True]}, "allowedOperations[1] must be a string, not a boolean."),
+    "an unknown field": ({"user_id": "a"}, "user_id is not a field of this request."),
+    "an array for a body": ([], "The body must be an object, not an array."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "sentence"), WORDS.values(), ids=WORDS)
+async def test_the_sentence_names_field_and_rule_in_the_words_of_json(world, body, sentence):
+    assert (await world.host.post(MINT, body)).json["message"] == sentence
 
 
 async def test_32_levels_are_read(world):

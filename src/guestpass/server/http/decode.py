@@ -15,6 +15,17 @@ _WHERE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?", re.DOTALL)
 PATH_LENGTH_MAX = 120  # characters; a path repeats names that were sent
 _FIELD = re.compile(r"field `(.*)`", re.DOTALL)
 
+_LENGTH = re.compile(r"Expected str of length ([<>]=) (\d+)")
+_KINDS = {
+    "str": "a string",
+    "int": "an integer",
+    "int | float": "a number",
+    "float": "a number",
+    "bool": "a boolean",
+    "array": "an array",
+    "object": "an object",
+}
+
 
 @lru_cache(maxsize=64)
 def _decoder(shape: type) -> msgspec.json.Decoder[Any]:
@@ -48,7 +59,7 @@ def decode(body: bytes, shape: type) -> Any:
         return _decoder(shape).decode(body)
     except msgspec.ValidationError as fault:
         path, rule = _explain(str(fault))
-        raise ValidationFailed(f"{path or 'The body'}: {rule}.", details=(Detail(path, rule),)) from None
+        raise ValidationFailed(f"{path or 'The body'} {rule}.", details=(Detail(path, rule),)) from None
     except msgspec.DecodeError as fault:
         raise ValidationFailed(
             f"The body is not acceptable JSON: {fault}.", details=(Detail("", str(fault)),)
@@ -66,4 +77,17 @@ def _explain(message: str) -> tuple[str, str]:
         return ".".join(filter(None, (path, field[1]))), "is required"
     if text.startswith("Invalid enum value"):
         return path, "is not a value that this field takes; /docs lists them"
-    return path, text.replace("`", "")[:1].lower() + text.replace("`", "")[1:]
+    return path, _rule(text.replace("`", ""))
+
+
+def _rule(text: str) -> str:
+    """Say "Expected str of length >= 1" or "Expected int, got str" in the words of JSON."""
+    length = _LENGTH.fullmatch(text)
+    if length and length[2] == "1":
+        return "must not be empty"
+    if length:
+        return f"must have at {'least' if length[1] == '>=' else 'most'} {length[2]} characters"
+    expected, _, got = text.removeprefix("Expected ").partition(", got ")
+    kind, _, bound = expected.partition(" >= ")
+    must = _KINDS.get(kind, kind) + (f" of at least {bound}" if bound else "")
+    return f"must be {must}" + (f", not {_KINDS.get(got, got)}" if got else "")
