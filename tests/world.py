@@ -6,30 +6,27 @@
         with world.refused("TOKEN_EXPIRED"):
             await ada.who_am_i()
 
-Nothing sleeps and nothing is patched: a test calls the ASGI application that ``serve`` serves. Every answer that
-passes through here is held to the rules that hold for all of them; see ``_hold_to_the_rules_of_every_answer``.
+Nothing sleeps and nothing is patched: a test calls the ASGI application that ``serve`` serves. Every answer is
+held to the rules that hold for all of them; see ``http_caller``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import structlog
 
 from guestpass.core import ids
 from guestpass.core.callers.api_key import ALL_CAN
 from guestpass.core.tokens import operations
-from guestpass.errors import ERRORS, Unavailable
+from guestpass.errors import Unavailable
 from guestpass.server.app import Service, create_app, open_service
-from guestpass.server.http.application import Application
 from guestpass.server.operate.settings import Settings
 from guestpass.server.projects import sql as projects
 from guestpass.server.projects.service import Issuer
@@ -38,11 +35,10 @@ from guestpass.server.sessions.model import SessionRow
 from guestpass.server.storage import migrate
 from guestpass.server.storage.sealing import KEY_BYTES, MasterKey, Sealer
 from guestpass.server.storage.sqlite import MEMORY, SqliteStore
+from http_caller import Http, Reply
 
-BASE_URL = "http://127.0.0.1:8787"
 START = 1_893_456_000.0  # 2030-01-01T00:00:00Z
 MASTER_KEY = MasterKey(1, bytes(range(KEY_BYTES)))
-_ERROR_FIELDS = {"code", "message", "docUrl", "requestId"}
 
 
 class Clock:
@@ -59,138 +55,12 @@ class Clock:
         self.now = round(self.now * 1000 + seconds * 1000 + milliseconds) / 1000
 
 
-@dataclass(frozen=True)
-class Reply:
-    """An answer as it came off the wire."""
-
-    method: str
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def code(self) -> str:
-        """The error code; an answer that is none fails the test."""
-        assert self.status >= 400, f"{self.status} is no refusal: {self.body[:200]!r}"
-        return self.json["code"]
-
-    def header(self, name: str) -> str | None:
-        found = [value for key, value in self.headers if key == name.lower()]
-        assert len(found) <= 1, f"{name} was answered {len(found)} times"
-        return found[0] if found else None
-
-
 class Refused(Exception):
     """The service refused what a test asked for in a sentence."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(f"{reply.status} {reply.json['code']}: {reply.json['message']}")
         self.reply = reply
-
-
-class Http:
-    """Calls the application as a server would; sends exactly the bytes it is given, however wrong they are."""
-
-    def __init__(self, app: Application) -> None:
-        self._app = app
-
-    async def get(self, path: str, **options: Any) -> Reply:
-        return await self.request("GET", path, **options)
-
-    async def post(self, path: str, json: Any = None, **options: Any) -> Reply:
-        return await self.request("POST", path, json=json, **options)
-
-    async def delete(self, path: str, **options: Any) -> Reply:
-        return await self.request("DELETE", path, **options)
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        body: bytes | Sequence[bytes] | None = None,
-        bearer: str | None = None,
-        query: str | dict[str, Any] = "",
-        headers: Sequence[tuple[str, str | bytes]] | dict[str, str] = (),
-    ) -> Reply:
-        """Make one request.
-
-        Args:
-            path: As the application sees it, percent-decoding done.
-            json: A body of the right media type. ``body``: raw bytes, or several chunks; no media type is added.
-            query: Text as it stands in the URL, or parameters.
-        """
-        sent = list(headers.items() if isinstance(headers, dict) else headers)
-        if bearer is not None:
-            sent.append(("authorization", f"Bearer {bearer}"))
-        if json is not None:
-            body = _encode(json)
-            sent.append(("content-type", "application/json"))
-        chunks = [body or b""] if body is None or isinstance(body, bytes) else list(body)
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(errors="surrogateescape"),
-            "root_path": "",
-            "query_string": (query if isinstance(query, str) else urlencode(query)).encode("utf-8", "surrogatepass"),
-            "headers": [(name.lower().encode(), _bytes(value)) for name, value in sent],
-            "client": ("203.0.113.7", 40_000),
-            "server": ("127.0.0.1", 8787),
-        }
-        return await self._exchange(scope, chunks)
-
-    async def _exchange(self, scope: dict[str, Any], chunks: list[bytes]) -> Reply:
-        waiting = [
-            {"type": "http.request", "body": chunk, "more_body": position < len(chunks) - 1}
-            for position, chunk in enumerate(chunks)
-        ]
-        answered: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            return waiting.pop(0) if waiting else {"type": "http.disconnect"}
-
-        async def send(message: Any) -> None:
-            answered.append(message)
-
-        await self._app(scope, receive, send)
-        start, *bodies = answered
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
-        reply = Reply(scope["method"], start["status"], headers, b"".join(part["body"] for part in bodies))
-        _hold_to_the_rules_of_every_answer(reply)
-        return reply
-
-
-def _hold_to_the_rules_of_every_answer(reply: Reply) -> None:
-    """A request id, a right length, one shape for every error with an address that explains it, retry where promised."""
-    assert reply.header("x-request-id"), "every answer has X-Request-Id"
-    assert reply.header("content-length") == (str(len(reply.body)) if reply.status != 204 else None)
-    assert all(name == name.lower() for name, _ in reply.headers)
-    if reply.status < 400:
-        return
-    error = reply.json
-    assert error.keys() - {"details"} == _ERROR_FIELDS, error
-    assert ERRORS[error["code"]].status == reply.status, error
-    assert error["message"].strip(), error
-    assert error["docUrl"] == f"{BASE_URL}/docs/errors#{error['code']}"
-    assert error["requestId"] == reply.header("x-request-id")
-    assert error.get("details") != [], "no details is no member"
-    assert all(detail.keys() == {"path", "message"} for detail in error.get("details", ()))
-    assert reply.header("content-type") == "application/json"
-    assert reply.header("cache-control") == "no-store"
-    assert (reply.header("www-authenticate") is not None) == (
-        reply.status == 401 or error["code"] == "OPERATION_NOT_ALLOWED"
-    )
-    assert (reply.header("retry-after") is not None) == (reply.status in (429, 503))
-    assert (reply.header("allow") is not None) == (reply.status == 405)
 
 
 class WatchedStore:
@@ -416,14 +286,6 @@ def _accepted(reply: Reply) -> dict[str, Any]:
     if reply.status >= 400:
         raise Refused(reply)
     return reply.json
-
-
-def _encode(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
-
-
-def _bytes(value: str | bytes) -> bytes:
-    return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
 
 
 def _migrated(path: Path | str) -> SqliteStore:

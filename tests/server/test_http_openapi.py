@@ -21,7 +21,8 @@ from schemathesis.checks import (
 )
 
 from guestpass.errors import ERRORS
-from world import BASE_URL, World
+from http_caller import BASE_URL
+from world import World
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 REQUEST_FIELDS = {"method", "url", "headers", "params", "data", "json", "cookies", "files"}
