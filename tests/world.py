@@ -70,6 +70,7 @@ class WatchedStore:
         self._store = store
         self.look_ups: list[str] = []  # the SQL of each
         self.is_away = False
+        self.reads = True
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[list[str]]:
@@ -78,13 +79,13 @@ class WatchedStore:
         yield self.look_ups
 
     @contextlib.contextmanager
-    def away(self) -> Iterator[None]:
-        """Answer nothing within, as a store does whose disk is full."""
-        self.is_away = True
+    def away(self, *, for_long_reads_only: bool = False) -> Iterator[None]:
+        """Answer nothing within, as a store does whose disk is gone; or nothing that takes long."""
+        self.is_away, self.reads = not for_long_reads_only, False
         try:
             yield
         finally:
-            self.is_away = False
+            self.is_away, self.reads = False, True
 
     async def write(self, act: Any, item: Any) -> Any:
         self._answers()
@@ -97,6 +98,8 @@ class WatchedStore:
 
     async def read(self, query: Any) -> Any:
         self._answers()
+        if not self.reads:
+            raise Unavailable(internal="the test let no long read through")
         return await self._store.read(query)
 
     async def close(self) -> None:

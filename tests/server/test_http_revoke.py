@@ -248,3 +248,12 @@ async def test_a_revoked_keys_sessions_end_with_it(world):
     await world.service.api_keys.revoke(host.id, [host.issuer], by="a test")
     assert not await ada.lives()
     assert await (await world.mint("ada")).lives()
+
+
+async def test_a_cut_that_cannot_be_counted_is_made_and_said_to_be(world):
+    """503 would say that nothing was changed."""
+    ada = await world.mint("ada")
+    with world.store.away(for_long_reads_only=True):
+        answer = await world.host.revoke(all=True)
+    assert answer["revoked"] is None
+    assert not await ada.lives()
