@@ -6,7 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d):(\d\d)(\.\d+)?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
+_HOUR_MINUTE = r"(?:[01]\d|2[0-3]):[0-5]\d"  # later versions of fromisoformat read 24:00
+_RFC_3339 = re.compile(rf"(\d{{4}}-\d\d-\d\d)[Tt]({_HOUR_MINUTE}):(\d\d)(\.\d+)?([Zz]|[+-]{_HOUR_MINUTE})", re.ASCII)
 _LEAP_SECOND = 60
 
 
