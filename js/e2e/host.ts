@@ -80,6 +80,11 @@ export class Host {
       'Access-Control-Expose-Headers': 'Guestpass-Retry, Retry-After, WWW-Authenticate, X-Request-Id',
     }
     if (request.method === 'OPTIONS') return void response.writeHead(204, headers).end()
+    if (request.url === '/v1/away') {
+      return void response
+        .writeHead(302, { ...headers, Location: this.url('/v1/elsewhere', 'localhost') })
+        .end()
+    }
     const token = request.headers.authorization?.replace('Bearer ', '')
     const revoked = this.revoked.get(token ?? '')
     const status = !token || revoked ? 401 : 200

@@ -180,6 +180,12 @@ describe('the page', () => {
   })
 })
 
+test('a redirect to another origin does not take the token along', async () => {
+  const page = await openTab()
+  expect(await page.evaluate(async () => (await session.fetch('/v1/away')).status)).toBe(401)
+  expect(host.answered).toEqual([{ status: 401, token: undefined }])
+})
+
 describe('revoking', () => {
   test('with reissue, the refused call is repeated with a new token and nobody notices', async () => {
     const page = await openTab({ apiUrl: host.url('/', 'localhost') }) // another origin, so CORS counts
