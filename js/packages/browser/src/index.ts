@@ -7,6 +7,7 @@ export {
 export { SessionError, type SessionErrorCode } from './errors.js'
 export type { Target } from './fetch.js'
 export type {
+  AutomaticCommonOptions,
   AutomaticOptions,
   CommonOptions,
   Expiring,

@@ -19,7 +19,8 @@ export interface CommonOptions {
   readonly platform?: Platform | undefined
 }
 
-interface AutomaticCommon extends CommonOptions {
+/** What automatic mode adds. */
+export interface AutomaticCommonOptions extends CommonOptions {
   /**
    * Where the token outlives the page. Default `memory`: nowhere. Anything else needs a `userId`, and any script on
    * the page can read it.
@@ -29,7 +30,7 @@ interface AutomaticCommon extends CommonOptions {
 }
 
 /** Automatic mode: the client fetches from the host's endpoint, renews, and shares between tabs. */
-export type AutomaticOptions = AutomaticCommon &
+export type AutomaticOptions = AutomaticCommonOptions &
   (
     | {
         /** Asked with GET, `cache: 'no-store'`, same-origin credentials; 10 s at most. */

@@ -85,11 +85,13 @@ export class Share {
     return exclusively(this.#ports, this.#tabs, this.#name, signal, async () => {
       // A second look: another tab may have fetched while we waited.
       const found = await this.#stored()
+      signal.throwIfAborted() // the user may have changed meanwhile: this token is nobody's then
       if (found && accept(found) && take(found)) return found
       this.#post({ ask: true })
       await sleep(this.#channel ? PEER_WAIT_MS : 0, signal)
       signal.throwIfAborted()
       const held = await fetch()
+      signal.throwIfAborted() // or a listener has changed the user, or ended the session
       this.#publish(held)
       await sleep(0, signal) // the message leaves before the lock does
       return held

@@ -145,6 +145,46 @@ describe('storage', () => {
   })
 })
 
+describe('a user who changes at the worst moment', () => {
+  test('is not given the last one’s token by slow storage', async () => {
+    const ada = await signedIn({ storage: 'localStorage' })
+    const kept = [...world.localStorage.values()][0]
+    let answer = (_: string | undefined) => {}
+    const getItem = () => new Promise<string | undefined>((resolve) => (answer = resolve))
+    const storage = { getItem, setItem: () => {}, removeItem: () => {} }
+    const { platform } = world.tab({ channel: () => undefined })
+    const client = createSessionClient({
+      sessionTokenUrl: '/api/session',
+      apiUrl: 'https://api.example.com',
+      userId: 'ada',
+      storage,
+      platform,
+    })
+    client.getToken().catch(() => {})
+    await world.settle()
+    client.setUserId('bob')
+    answer(kept)
+    await world.settle()
+    expect(kept).toContain(ada.token)
+    expect(client.getState()).toEqual({ status: 'restoring' })
+  })
+
+  test('leaves nothing of the last one in storage', async () => {
+    const { platform } = world.tab()
+    const client = createSessionClient({
+      sessionTokenUrl: '/api/session',
+      userId: 'ada',
+      storage: 'localStorage',
+      platform,
+    })
+    client.on('issued', () => client.setUserId(null))
+    client.getToken().catch(() => {})
+    await world.clock.advance(1)
+    expect(client.getState()).toEqual({ status: 'signedOut', reason: 'none' })
+    expect(world.localStorage.size).toBe(0)
+  })
+})
+
 describe('other tabs', () => {
   test('end a session only with the token that was revoked', async () => {
     const { channel, tab: own } = ownChannel()
