@@ -122,8 +122,8 @@ class Terminals:
             for step in steps_of(block):
                 count += 1
                 command, expected = self._mapped(step.command), self._mapped(step.expected)
-                run = self._leave_running if block.title == "second-terminal" else self._type
-                printed = run(command, expected)
+                stays = block.title == "second-terminal"
+                printed = self.leave_running(command, expected) if stays else self.type(command)
                 assert fits(expected, printed), (
                     f"{page.name}, block at line {block.line}:\n$ {command}\nprints\n{printed}\nnot\n{expected}"
                 )
@@ -132,7 +132,8 @@ class Terminals:
     def _mapped(self, text: str) -> str:
         return text.replace(PORT_IN_PAGES, str(self.port))
 
-    def _type(self, command: str, _: str) -> str:
+    def type(self, command: str) -> str:
+        """Type a command and return what it prints, up to its end."""
         assert self._shell.stdin is not None
         assert self._shell.stdout is not None
         end = f"--end-{time.monotonic_ns()}--"
@@ -150,7 +151,8 @@ class Terminals:
             printed += chunk
         return printed.decode().partition(end)[0]
 
-    def _leave_running(self, command: str, expected: str) -> str:
+    def leave_running(self, command: str, expected: str) -> str:
+        """Start a command that stays; return what it has printed once that fits, or when it does not come to fit."""
         output = self._directory / f"terminal-{len(self._left_running)}"
         with output.open("wb") as file:
             process = subprocess.Popen(
