@@ -35,6 +35,7 @@ def call(arguments: list[str]) -> int:
     except CycloptsError:
         return USAGE
     except EXPECTED_ERRORS as error:
+        sys.stdout.flush()  # what was shown stands before the error, also where both go into one file
         sys.stderr.write(f"{error}\n")
         return exit_code_of(error)
     except KeyboardInterrupt:
