@@ -164,7 +164,7 @@ class Client implements SessionClient {
     this.#refresher.cancel(new SessionError('USER_CHANGED', 'userId has changed.'))
     this.#tabs('close')
     this.#forget()
-    this.#current.held = undefined
+    this.#current.drop()
     this.#current.happen({ type: 'refreshDue' })
     this.#enter(userId)
     this.#refresher.tick()

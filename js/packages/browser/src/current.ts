@@ -34,6 +34,8 @@ export class Current {
   /** The token as it was last issued, dead or alive; undefined once signed out. */
   held: Held | undefined
   state: SessionState = RESTORING
+  /** Counts the sessions: a request of an earlier one must not be repeated in a later. */
+  era = 0
   readonly #platform: Platform
   readonly #listeners = new Set<(event: SessionEvent) => void>()
 
@@ -62,7 +64,7 @@ export class Current {
   happen(event: SessionEvent): void {
     const before = this.state
     this.state = next(before, event, !!this.living)
-    if (this.state.status === 'signedOut') this.held = undefined
+    if (this.state.status === 'signedOut') this.drop()
     if (this.state === before) return
     for (const listener of [...this.#listeners]) {
       try {
@@ -72,6 +74,12 @@ export class Current {
         this.#platform.warn(`Guestpass: a listener threw ${thrown}`)
       }
     }
+  }
+
+  /** Nothing of this session is used any more. */
+  drop(): void {
+    this.held = undefined
+    this.era++
   }
 
   /** `listener` must be a new function every time, so that each is taken back alone. */

@@ -30,6 +30,9 @@ export interface Target {
 /** Attaches the token to the API's requests, and to no others. */
 export class Sender {
   readonly #ports: SendPorts
+  /** Tokens that requests of this session have carried. */
+  readonly #carried = new Set<string>()
+  #era = 0
   #renewal: Promise<string> | undefined
   #renewed: string | undefined
   #renewedAt = Number.NEGATIVE_INFINITY
@@ -56,7 +59,7 @@ export class Sender {
   }
 
   readonly target = async (input: string | URL): Promise<Target> => {
-    const { platform, options, getToken, claimsOf, SessionError } = this.#ports
+    const { platform, current, options, getToken, claimsOf, SessionError } = this.#ports
     const { baseUrl } = platform
     const { apiUrl = baseUrl ?? '', apiUrls } = options
     const { test, live } = apiUrls ?? { test: apiUrl, live: apiUrl }
@@ -73,12 +76,18 @@ export class Sender {
     }
     const base = new URL(environment === 'live' ? live : test, baseUrl)
     const url = new URL(input, base)
-    return url.origin === base.origin ? { url: url.href, token } : this.#bare(url)
+    if (url.origin !== base.origin) return this.#bare(url)
+    if (this.#era !== current.era) this.#carried.clear()
+    this.#era = current.era
+    this.#carried.add(token)
+    return { url: url.href, token }
   }
 
   readonly renewRefused = async (token: string, response: Response): Promise<string | undefined> => {
     const { platform, current, getToken, ended } = this.#ports
-    if (response.status !== 401) return undefined
+    const { era } = current
+    // What one user asked for must not be done in the name of the next.
+    if (response.status !== 401 || era !== this.#era || !this.#carried.has(token)) return undefined
     const isCurrent = current.held?.sessionToken === token
     if (response.headers.get('Guestpass-Retry') !== 'token') {
       // A 401 may be about anything else; only this code says that the session itself is dead, for good.
@@ -90,7 +99,8 @@ export class Sender {
       this.#renewed = token
       this.#renewal = getToken({ skipCache: true })
     } else if (isCurrent && this.#renewed !== token) return undefined
-    return (isCurrent ? this.#renewal : getToken())?.catch(() => undefined) // the client's state tells why not
+    const renewed = await (isCurrent ? this.#renewal : getToken())?.catch(() => undefined) // the state tells why not
+    return era === current.era ? renewed : undefined
   }
 
   #bare(url: string | URL): Target {

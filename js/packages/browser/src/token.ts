@@ -80,7 +80,7 @@ export function checkToken(token: unknown): void {
   if (/^sk_|_refresh_(test|live)_/.test(token)) {
     throw new SessionError(
       'SECRET_KEY_REFUSED',
-      'A secret must never reach a browser: mint a session token on your server.',
+      'A secret must never reach a browser: hand out a session token.',
     )
   }
 }

@@ -169,6 +169,26 @@ describe('a user who changes at the worst moment', () => {
     expect(client.getState()).toEqual({ status: 'restoring' })
   })
 
+  test('does not get the refused request of the last one repeated in his name', async () => {
+    const { client } = await signedIn()
+    let refuse = () => {}
+    world.api.respond = () =>
+      new Promise((resolve) => {
+        refuse = () => resolve(new Response('', { status: 401, headers: { 'Guestpass-Retry': 'token' } }))
+      })
+    const transfer = client.fetch('/transfer', { method: 'POST' })
+    await world.settle()
+    world.api.respond = undefined
+    world.endpoint.user = 'bob'
+    client.setUserId('bob')
+    await world.clock.advance(0.1)
+    await client.fetch('/bobs-own')
+    refuse()
+    await world.settle()
+    expect((await transfer).status).toBe(401)
+    expect(world.api.requests.map(({ url }) => new URL(url).pathname)).toEqual(['/transfer', '/bobs-own'])
+  })
+
   test('leaves nothing of the last one in storage', async () => {
     const { platform } = world.tab()
     const client = createSessionClient({
