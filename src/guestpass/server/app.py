@@ -26,7 +26,7 @@ from guestpass.server.sessions.verifying import Verifying
 from guestpass.server.signing_keys.routes import SigningKeyRoutes
 from guestpass.server.signing_keys.service import Keyring
 from guestpass.server.storage import facts, migrate
-from guestpass.server.storage.sealing import MasterKey, Sealer, load_or_create_key_file
+from guestpass.server.storage.sealing import MasterKey, MasterKeyError, Sealer, load_or_create_key_file
 from guestpass.server.storage.sqlite import SqliteStore
 from guestpass.server.storage.store import Store, Transaction
 
@@ -80,11 +80,21 @@ def _open_store(settings: Settings) -> tuple[SqliteStore, Sealer]:
     directory = Path(settings.data_dir)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key_file = directory / MASTER_KEY_FILE
-        key = MasterKey.from_text(settings.master_key) if settings.master_key else load_or_create_key_file(key_file)
+        key = MasterKey.from_text(settings.master_key) if settings.master_key else _key_of(directory)
     except OSError as fault:
         raise Unavailable(f"The data directory {directory} cannot be used: {fault.strerror}.") from fault
     return SqliteStore(directory / DATABASE_FILE), Sealer(key)
+
+
+def _key_of(directory: Path) -> MasterKey:
+    """Return the key in the file beside the store; it is made for a new store only: to an old one it would not fit."""
+    file = directory / MASTER_KEY_FILE
+    if (directory / DATABASE_FILE).exists() and not file.exists():
+        raise MasterKeyError(
+            f"{file} is missing, and without it the secrets of this store cannot be opened. Put it back, or set "
+            f"GUESTPASS_MASTER_KEY or GUESTPASS_MASTER_KEY_FILE. Nothing was changed."
+        )
+    return load_or_create_key_file(file)
 
 
 async def open_service(
