@@ -67,6 +67,8 @@ def test_a_time_is_read_as_unix_seconds(text, seconds):
         pytest.param("2030-01-31T12:00:00Z ", id="white space after Z"),
         pytest.param("\uff12030-01-31T12:00:00Z", id="a full-width digit"),
         pytest.param("2030-01-31T12:00:00\u221201:00", id="a minus sign that is not ASCII"),
+        pytest.param("2030-01-31T12:00:00.\u09eaZ", id="a Bengali 4 as fraction"),
+        pytest.param("2030-01-31T12:00:00+0\u09ea:00", id="a Bengali 4 in the offset"),
         pytest.param("1700000000", id="Unix seconds"),
     ],
 )

@@ -65,6 +65,20 @@ def test_what_is_not_one_whole_key_is_none(text):
     assert api_key.environment_of(text) is None
 
 
+@pytest.mark.parametrize("characters", [0, 42, 44, 100])
+def test_a_text_of_another_length_is_no_key_though_its_checksum_holds(characters):
+    assert api_key.environment_of(secret_text.with_checksum("sk_test_" + "0" * characters)) is None
+
+
+@pytest.mark.parametrize("character", ["\u00e9", "\u0660", "\uff10", "-", " ", "\0"])
+def test_a_character_that_no_key_has_is_refused_though_the_checksum_holds(character):
+    assert api_key.environment_of(secret_text.with_checksum("sk_test_" + "0" * 42 + character)) is None
+
+
+def test_half_a_character_is_refused_like_any_other():
+    assert api_key.environment_of("sk_test_" + "0" * 48 + "\ud83e") is None
+
+
 @given(st.text(max_size=80) | st.text(CHARACTERS, min_size=49, max_size=49).map("sk_test_".__add__))
 def test_no_text_fails_to_be_judged(text):
     """Half characters, NULs and all."""

@@ -82,7 +82,7 @@ def test_one_of_the_other_environment_is_refused_by_its_prefix():
 def test_one_is_a_session_token_and_nothing_else():
     """A verifier that accepts access tokens alone does not accept it."""
     assert code_of(shown(TOKEN, STORED, accepted_kinds=(ACCESS,)), CHECKS) == "TOKEN_TYPE_MISMATCH"
-    assert code_of(shown(TOKEN, STORED, accepted_kinds=(SESSION,)), CHECKS) == "ok"
+    assert code_of(shown(TOKEN, STORED, accepted_kinds=(ACCESS, SESSION)), CHECKS) == "ok"
 
 
 def test_its_time_place_and_state_are_checked_like_a_signed_ones():

@@ -344,7 +344,7 @@ def session_to_load_first(ins: Inspection) -> str | None:
 
     The text proves nothing yet; the signature check compares its hash. None for signed tokens.
     """
-    if "." in ins.token or _prefix(ins) or _shape(ins):
+    if _prefix(ins) or _shape(ins):
         return None
     return ins.opaque_id
 

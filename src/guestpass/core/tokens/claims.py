@@ -29,7 +29,7 @@ class Status(Struct, frozen=True, kw_only=True, gc=False):
     status_list: StatusListEntry
 
 
-class SessionClaims(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class SessionClaims(Struct, frozen=True, kw_only=True, gc=False):
     """RFC 7519 section 4.1 and RFC 9068 section 2.2; times are whole Unix seconds."""
 
     iss: str
