@@ -21,6 +21,7 @@ Body = TypeVar("Body")
 
 _LENGTH = re.compile(r"[0-9]{1,18}")
 BODY_SECONDS_MAX = 10.0  # for a client to finish sending what it began
+_LATE = f"The body did not arrive within {BODY_SECONDS_MAX:.0f} seconds."
 JSON_TYPE: Headers = ((b"content-type", b"application/json"),)
 NO_STORE: Headers = ((b"cache-control", b"no-store"),)
 
@@ -73,14 +74,25 @@ class Exchange:
     async def read(self) -> bytes:
         """Return the body, at most 64 KiB. Raises: PayloadTooLarge; ValidationFailed where less of it came than was said."""
         length = self._content_length()
-        try:
-            async with asyncio.timeout(BODY_SECONDS_MAX):
-                body = await self._read_all()
-        except TimeoutError:
-            raise ValidationFailed(f"The body did not arrive within {BODY_SECONDS_MAX:.0f} seconds.") from None
+        body = await self._read_in_time()
         if length not in (None, len(body)):
             raise ValidationFailed(f"The body has {len(body)} bytes; its Content-Length says {length}.")
         return body
+
+    async def _read_in_time(self) -> bytes:
+        # By hand: asyncio.timeout costs a tenth of a mint, and almost every body is there before it is asked for.
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a request is served in a task
+        late = asyncio.get_running_loop().call_later(BODY_SECONDS_MAX, task.cancel, _LATE)
+        try:
+            return await self._read_all()
+        except asyncio.CancelledError as end:
+            if end.args != (_LATE,):
+                raise
+            task.uncancel()
+            raise ValidationFailed(_LATE) from None
+        finally:
+            late.cancel()
 
     def _content_length(self) -> int | None:
         text = self.header(b"content-length")
