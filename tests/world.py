@@ -25,6 +25,7 @@ import structlog
 from guestpass.core import ids
 from guestpass.core.callers.api_key import ALL_CAN
 from guestpass.core.tokens import operations
+from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.errors import Unavailable
 from guestpass.server.app import Service, create_app, open_service
 from guestpass.server.operate.settings import Settings
@@ -254,6 +255,8 @@ class World:
         entropy = self.service.entropy(ids.ENTROPY_BYTES)
         new_id = ids.encode("proj", ids.time_ordered(int(self.clock() * 1000), entropy))
         made = await self.store.at_once(lambda tx: projects.add_if_new(tx, new_id, name, now=int(self.clock())))
+        for environment in ENVIRONMENTS:
+            await self.service.keyring.make_missing(await self.service.issuers.at(environment, made.id))
         return made.id
 
     async def mint(self, user: str = "ada", **fields: Any) -> Session:

@@ -7,6 +7,8 @@ from base64 import b64encode
 import pytest
 from test_http_sessions import SESSION_FIELDS
 
+from guestpass.core.tokens.kinds import ENVIRONMENTS
+
 EXPOSED = "Guestpass-Retry, Retry-After, WWW-Authenticate, X-Request-Id"
 
 
@@ -147,6 +149,8 @@ async def test_an_unknown_key_of_our_own_issuer_asks_for_a_new_token(world):
     ada = await world.mint("ada")
     await world.store.at_once(lambda tx: tx.execute("DELETE FROM signing_keys"))
     world.service.keyring._keys.clear()
+    for environment in ENVIRONMENTS:
+        await world.service.keyring.make_missing(await world.service.issuers.at(environment))
     world.service.verifying._desks.clear()
     world.service.verifying._issuer_of_header.clear()
     reply = await world.http.get("/v1/session", bearer=ada.token)

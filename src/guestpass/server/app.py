@@ -115,6 +115,8 @@ async def open_service(
     issuers = Issuers(store, base_url, _issuer_names(settings, base_url), clock, entropy)
     await issuers.make_default()
     keyring = Keyring(store, sealer, clock, settings.signing_algorithm)
+    for environment in ENVIRONMENTS:
+        await keyring.make_missing(await issuers.at(environment))
     minting = Minting(
         store, issuers, keyring, derivation, clock=clock, entropy=entropy, prefix_word=settings.token_prefix
     )

@@ -8,7 +8,18 @@ from guestpass.server.customers import sql
 from guestpass.server.customers.model import WORD, Derivation, Sighting
 from guestpass.server.storage.store import Transaction
 
-__all__ = ["WORD", "Derivation", "Sighting", "block", "blocked_among", "is_blocked", "is_recorded", "record", "unblock"]
+__all__ = [
+    "WORD",
+    "Derivation",
+    "Sighting",
+    "block",
+    "blocked_among",
+    "is_blocked",
+    "is_recorded",
+    "record",
+    "remember",
+    "unblock",
+]
 
 
 def blocked_among(tx: Transaction, customers: Iterable[tuple[int, bytes]]) -> set[tuple[int, bytes]]:
@@ -21,6 +32,11 @@ def blocked_among(tx: Transaction, customers: Iterable[tuple[int, bytes]]) -> se
 def record(tx: Transaction, sighting: Sighting) -> None:
     """Upsert a customer of whom a mint said more than the session keeps; in the mint's own transaction."""
     sql.record(tx, sighting)
+
+
+def remember(tx: Transaction, issuer: int, customer_id: bytes, external_user_id: str, *, now: int) -> None:
+    """Record that a customer exists, without saying more of him than is known."""
+    sql.add_if_new(tx, issuer, customer_id, external_user_id, now=now)
 
 
 def is_recorded(tx: Transaction, issuer: int, customer_id: bytes) -> bool:

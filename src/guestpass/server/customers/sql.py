@@ -24,6 +24,14 @@ def record(tx: Transaction, sighting: Sighting) -> None:
     )
 
 
+def add_if_new(tx: Transaction, issuer: int, customer_id: bytes, external_user_id: str, *, now: int) -> None:
+    tx.execute(
+        "INSERT INTO customers (issuer, id, external_user_id, email, email_verified, first_seen_at)"
+        " VALUES (?, ?, ?, NULL, 0, ?) ON CONFLICT DO NOTHING",
+        (issuer, customer_id, external_user_id, now),
+    )
+
+
 def is_recorded(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
     row = tx.execute("SELECT 1 FROM customers WHERE issuer = ? AND id = ?", (issuer, customer_id)).fetchone()
     return row is not None

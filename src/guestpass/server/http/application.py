@@ -15,9 +15,9 @@ import structlog
 
 from guestpass.core import ids
 from guestpass.errors import Detail, GuestpassError, MethodNotAllowed, ValidationFailed
+from guestpass.server import credentials
 from guestpass.server.api_keys.service import ApiKeys
 from guestpass.server.clock import Clock, Entropy
-from guestpass.server.http import credentials
 from guestpass.server.http.callers import api_key_of, bearer_token_of
 from guestpass.server.http.decode import PATH_LENGTH_MAX, check_media_type, decode
 from guestpass.server.http.errors import as_guestpass_error, problem

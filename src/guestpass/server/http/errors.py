@@ -14,7 +14,7 @@ from guestpass.errors import (
     TokenMissing,
     asks_for_a_new_token,
 )
-from guestpass.server.http import credentials
+from guestpass.server import credentials
 from guestpass.server.http.exchange import NO_STORE, Answer, Headers, answer
 
 DEFAULT_RETRY_AFTER_SECONDS = 1

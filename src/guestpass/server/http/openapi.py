@@ -83,8 +83,9 @@ def _operation(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str,
         "parameters": _parameters(route),
         "responses": _responses(route, schema_of),
     }
-    if route.can is not None:
-        operation["description"] = f"The API key needs `{route.can}`."
+    description = " ".join(filter(None, (route.can and f"The API key needs `{route.can}`.", route.note)))
+    if description:
+        operation["description"] = description
     if route.body is not None:
         content = {"application/json": {"schema": schema_of[route.body]}}
         operation["requestBody"] = {"required": True, "content": content}

@@ -33,6 +33,7 @@ class Route:
         body: The shape of the JSON body; None: there is none.
         answers: Shape by status; None for an answer that is not JSON of a fixed shape.
         browser: Called from pages of other origins: answers carry CORS headers, never cookies.
+        note: What its reader must know beyond the shapes.
         codes: Error codes beyond those that every route of its kind can answer.
     """
 
@@ -48,6 +49,7 @@ class Route:
     answers: dict[int, type | None] = field(default_factory=dict)
     browser: bool = False
     codes: tuple[str, ...] = ()
+    note: str = ""
 
 
 class Match(NamedTuple):

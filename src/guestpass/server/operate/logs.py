@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+from guestpass.server import credentials
+
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-# Our secrets, tokens and any JWT: recognised by shape, wherever in a line they stand.
-_CREDENTIAL = re.compile(
-    r"(?:sk|ck)_(?:test|live)_[0-9A-Za-z]{8,}|[a-z][a-z0-9]*_(?:session|refresh)_(?:test|live)_[\w.-]{8,}"
-    r"|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
-)
-REDACTED = "[redacted]"
 
 
 def redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -28,7 +23,7 @@ def redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMappin
 
 def _redacted(value: Any) -> Any:
     if isinstance(value, str):
-        return _CREDENTIAL.sub(REDACTED, value)
+        return credentials.without(value)
     if isinstance(value, dict):
         return {name: _redacted(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -18,6 +18,7 @@ from guestpass.server.signing_keys.service import SigningAlgorithm
 FILES = (Path("guestpass.toml"), Path("/etc/guestpass/guestpass.toml"))
 _VARIABLE = "GUESTPASS_"
 _SECRETS = frozenset({"master_key"})
+_FLAGS = {"public_url": "--change-url"}  # where it is not the setting's own name
 _ALIASES = {  # the names without suffix mean live
     "GUESTPASS_ISSUER": "issuer_live",
     "GUESTPASS_AUDIENCE": "audience_live",
@@ -94,7 +95,13 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], files: tuple[
     values: dict[str, Any] = {}
     origins = dict.fromkeys(Settings.__struct_fields__, "default")
     sources = [*(_from_file(path) for path in reversed(files)), _from_environment(environment)]
-    sources.append({name: (value, f"--{name.replace('_', '-')}") for name, value in flags.items() if value is not None})
+    sources.append(
+        {
+            name: (value, _FLAGS.get(name, f"--{name.replace('_', '-')}"))
+            for name, value in flags.items()
+            if value is not None
+        }
+    )
     for source in sources:
         for name, (value, origin) in source.items():
             values[name], origins[name] = value, origin

@@ -16,7 +16,7 @@ from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.errors import NotFound, ValidationFailed
 from guestpass.server.api_keys.service import ApiKey
 from guestpass.server.app import Service
-from guestpass.server.command_line import CLI_CALLER, Env, StoreOptions, opened, run, show, show_table
+from guestpass.server.command_line import CLI_CALLER, OK, REFUSED, Env, StoreOptions, opened, run, show, show_table
 from guestpass.server.projects.service import Issuer
 from guestpass.server.revocation.service import ALL, Subject
 from guestpass.server.sessions import index
@@ -86,18 +86,17 @@ def explain(
     *,
     operation: Annotated[str | None, Parameter(help="Also ask whether this operation is allowed.")] = None,
     options: StoreOptions | None = None,
-) -> None:
+) -> int:
     """Say what is right and wrong with a token (from standard input) or a session (by id).
 
     A token is a credential: it is read from standard input, never from the command line, where others can see it.
     """
     options = options or StoreOptions()
     if what.startswith("sess_"):
-        run(_show_session(options, what))
-    elif what == "-":
-        run(_explain(options, sys.stdin.read().strip(), operation))
-    else:
-        raise ValidationFailed("Give a session id (sess_…), or pipe the token in: guestpass tokens explain < token.txt")
+        return run(_show_session(options, what))
+    if what == "-":
+        return run(_explain(options, sys.stdin.read().strip(), operation))
+    raise ValidationFailed("Give a session id (sess_…), or pipe the token in: guestpass tokens explain < token.txt")
 
 
 async def _list(options: StoreOptions, env: Env, user: str | None, status: Status | None, limit: int) -> None:
@@ -149,7 +148,7 @@ def _key_that_mints(keys: list[ApiKey], env: Env) -> ApiKey:
     raise NotFound(f"No API key of {env} may mint. Make one: guestpass keys create --env {env} --name mine")
 
 
-async def _explain(options: StoreOptions, token: str, operation: str | None) -> None:
+async def _explain(options: StoreOptions, token: str, operation: str | None) -> int:
     async with opened(options) as service:
         issuer = await service.verifying.issuer_of(token)
         explained = await service.verifying.explain(issuer, token, operation)
@@ -162,8 +161,7 @@ async def _explain(options: StoreOptions, token: str, operation: str | None) -> 
         ],
     }
     show(shown, as_json=options.json, text=_in_words(explained))
-    if explained.error is not None:
-        raise explained.error
+    return OK if explained.error is None else REFUSED
 
 
 def _in_words(explained: Explained) -> str:
@@ -174,12 +172,13 @@ def _in_words(explained: Explained) -> str:
     return "\n".join([*lines, "", verdict])
 
 
-async def _show_session(options: StoreOptions, session_id: str) -> None:
+async def _show_session(options: StoreOptions, session_id: str) -> int:
     async with opened(options) as service:
         issuer = await _issuer_of(service, session_id)
         view = _plain(await service.sessions.get(issuer.number, session_id))
     lines = [f"{name:<24} {value}" for name, value in view.items() if value is not None]
     show(view, as_json=options.json, text="\n".join(lines))
+    return OK
 
 
 async def _issuer_of(service: Service, session_id: str) -> Issuer:

@@ -152,7 +152,8 @@ class SessionRoutes:
         check_host_id("externalUserId", body.external_user_id)
         customer_id = self._derivation.customer_id(call.key.issuer, body.external_user_id)
         ending = self._sessions.ending(call.key.public_id)
-        end = EndMany(call.key.issuer, Subject("user", customer_id), ending, block=body.block)
+        subject = Subject("user", customer_id)
+        end = EndMany(call.key.issuer, subject, ending, block=body.block, external_user_id=body.external_user_id)
         ended = await self._sessions.end_many(end)
         return answer(
             api.UserRevokeAnswer(
@@ -223,7 +224,8 @@ class SessionRoutes:
                   codes=("NOT_FOUND",)),
             Route(method="POST", path="/v1/users/revoke", handler=self.revoke_user, tag=customers_,
                   summary="The stolen-laptop call: end all sessions of a user", body=api.UserRevokeRequest,
-                  answers={200: api.UserRevokeAnswer}),
+                  answers={200: api.UserRevokeAnswer},
+                  note="The API key needs `revoke`; with `block`, `manage`. Also for a user never seen."),
         ]  # fmt: skip
 
 

@@ -44,6 +44,7 @@ class EndMany(NamedTuple):
     issued_before_ms: int | None = None
     block: bool = False
     must_exist: bool = False
+    external_user_id: str | None = None  # names a customer who may never have been seen, and is remembered
 
 
 class Ended(NamedTuple):
@@ -126,6 +127,8 @@ def _cut_each(tx: Transaction, items: list[EndMany]) -> list[tuple[CutMade, bool
         if end.must_exist and not _subject_exists(tx, end.issuer, end.subject):
             outcomes.append(NotFound(f"There is no such {_NAMES[end.subject.kind]}."))
             continue
+        if end.external_user_id is not None:
+            customers.remember(tx, end.issuer, end.subject.key, end.external_user_id, now=end.ending.at_ms // 1000)
         if end.block:
             customers.block(tx, end.issuer, end.subject.key, now=end.ending.at_ms // 1000, by=end.ending.by)
         made = revocation.cut(tx, end.issuer, end.subject, end.ending, issued_before_ms=end.issued_before_ms)

@@ -1,4 +1,4 @@
-"""The keyring: each issuer's keys, made on first use, private parts sealed at rest."""
+"""The keyring: each issuer's keys, private parts sealed at rest."""
 
 from __future__ import annotations
 
@@ -40,10 +40,19 @@ class Keyring:
         self._loaded_at: dict[int, float] = {}
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def of(self, issuer: Issuer) -> IssuerKeys:
-        """Return the issuer's keys; the first call for an issuer that has none makes one.
+    async def make_missing(self, issuer: Issuer) -> None:
+        """Make the issuer a key of the configured algorithm if it has none, in one transaction with that look.
 
-        Raises: JwtConfigurationError where the private key cannot be unsealed; Unavailable.
+        When the store or the setting is new; no request makes a key, least of all one that only reads.
+        """
+        if not any(key.algorithm == self._algorithm for key in await self._stored(issuer)):
+            new = await asyncio.to_thread(self._make, issuer)
+            await self._store.write(self._add_if_still_missing, _NewKey(issuer.number, new))
+
+    async def of(self, issuer: Issuer) -> IssuerKeys:
+        """Return the issuer's keys.
+
+        Raises: JwtConfigurationError where there is none, or its private part cannot be unsealed; Unavailable.
         """
         keys = self._keys.get(issuer.number)
         return keys if keys is not None else await self._load(issuer)
@@ -57,15 +66,15 @@ class Keyring:
     async def _load(self, issuer: Issuer) -> IssuerKeys:
         async with self._turns[issuer.number]:
             self._loaded_at[issuer.number] = self._clock()
-            stored = await self._store.read(lambda tx: sql.of_issuer(tx, issuer.number))
-            if not any(key.algorithm == self._algorithm for key in stored):
-                new = await asyncio.to_thread(self._make, issuer)
-                stored = await self._store.write(self._add_if_still_missing, _NewKey(issuer.number, new))
+            stored = await self._stored(issuer)
             known = self._keys.get(issuer.number)
             if known is not None and known.verifying.by_kid.keys() == {key.kid for key in stored}:
                 return known
             self._keys[issuer.number] = keys = self._open(issuer, stored)
             return keys
+
+    async def _stored(self, issuer: Issuer) -> list[StoredKey]:
+        return await self._store.read(lambda tx: sql.of_issuer(tx, issuer.number))
 
     def _make(self, issuer: Issuer) -> StoredKey:
         key = signing_key_from_private(_generate(self._algorithm))
@@ -76,16 +85,16 @@ class Keyring:
             self._sealer.seal(_purpose(issuer.number, key.kid), json.dumps(key.private_jwk()).encode()),
         )
 
-    def _add_if_still_missing(self, tx: Transaction, items: list[_NewKey]) -> list[list[StoredKey]]:
-        outcomes = []
+    def _add_if_still_missing(self, tx: Transaction, items: list[_NewKey]) -> list[None]:
         for issuer, new in items:
             if not any(key.algorithm == new.algorithm for key in sql.of_issuer(tx, issuer)):
                 sql.add(tx, issuer, new, now=int(self._clock()))
-            outcomes.append(sql.of_issuer(tx, issuer))
-        return outcomes
+        return [None] * len(items)
 
     def _open(self, issuer: Issuer, stored: list[StoredKey]) -> IssuerKeys:
-        newest = next(key for key in stored if key.algorithm == self._algorithm)
+        newest = next((key for key in stored if key.algorithm == self._algorithm), None)
+        if newest is None:
+            raise JwtConfigurationError(internal=f"issuer {issuer.url} has no {self._algorithm} key")
         verifying = [import_verifying_key(json.loads(key.public_jwk)) for key in stored]
         return IssuerKeys(
             Signer(self._unseal(issuer, newest)), KeySet(verifying), {"keys": [key.public_jwk() for key in verifying]}
