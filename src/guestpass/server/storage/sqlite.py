@@ -209,4 +209,8 @@ def wait_for_lock(connection: sqlite3.Connection, *, seconds: float) -> None:
 
 
 def _reason(fault: sqlite3.Error | OSError) -> str:
-    return fault.strerror or str(fault) if isinstance(fault, OSError) else str(fault)
+    if isinstance(fault, OSError):
+        return fault.strerror or str(fault)
+    if getattr(fault, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+        return f"{fault}; this user must be able to write it and to make files beside it"
+    return str(fault)
