@@ -198,7 +198,7 @@ def main() -> None:
     service = httpx2.Client(base_url=os.environ.get("GUESTPASS_URL", "http://127.0.0.1:8787"))
     Handler.portal = Portal(Guestpass(), service)
     server = listen(chosen.port)
-    print(f"open http://127.0.0.1:{server.server_port}", flush=True)
+    print(f"\nLarkspur Ledger, a small business app:\n\n  open http://127.0.0.1:{server.server_port}", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
 

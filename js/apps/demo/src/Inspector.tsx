@@ -76,9 +76,7 @@ function Controls({ desk, post }: { desk: Desk; post: DeskHandle['post'] }) {
   const renew = () => client.refresh().catch(() => {}) // the state says why not
   const switchLine = async () => {
     await post('/api/line', { cut: !desk.lineCut })
-    // A browser says so itself when its network is back; here the network was there all the time.
-    if (desk.lineCut) dispatchEvent(new Event('online'))
-    else renew()
+    await renew() // what is seen at the next renewal is seen now
   }
   return (
     <div className="controls">

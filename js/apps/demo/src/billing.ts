@@ -1,5 +1,5 @@
-import { SessionError } from '@guestpass/browser'
-import { useSessionFetch } from '@guestpass/react'
+import { type SessionClient, SessionError } from '@guestpass/browser'
+import { useSessionClient, useSessionFetch } from '@guestpass/react'
 import { useCallback, useEffect, useState } from 'react'
 import { useJournal } from './journal.js'
 
@@ -22,20 +22,23 @@ type Call = <T>(operation: string, path: string, body?: object) => Promise<Outco
 /** Call the billing API with the session's token; every answer is counted, every refusal written down. */
 function useCall(): Call {
   const send = useSessionFetch()
+  const client = useSessionClient()
   const journal = useJournal()
   return useCallback<Call>(
     async (operation, path, body) => {
+      const before = tokenOf(client)
       try {
         const response = await send(path, body && { ...POST_JSON, body: JSON.stringify(body) })
         journal.count(operation, response.ok)
+        // The SDK repeats a call that was refused with Guestpass-Retry, and says nothing of it.
+        if (response.ok && before && before !== tokenOf(client))
+          journal.note('busy', `${operation} repeated`, 'with a new token')
         const answer = await response.json()
         if (response.ok) {
           if (body) journal.note('good', `${operation} allowed`, String(response.status))
           return { ok: true, value: answer }
         }
-        // Of a 401 the SDK has an opinion, and its own events tell.
-        if (response.status !== 401)
-          journal.note('bad', `${operation} refused`, `${response.status} ${answer.code}`)
+        journal.note('bad', `${operation} refused`, `${response.status} ${answer.code}`)
         return { ok: false, status: response.status, code: answer.code }
       } catch (thrown) {
         return {
@@ -45,12 +48,17 @@ function useCall(): Call {
         }
       }
     },
-    [send, journal],
+    [send, client, journal],
   )
 }
 
+function tokenOf(client: SessionClient): string | undefined {
+  const state = client.getState()
+  return 'session' in state ? state.session.sessionToken : undefined
+}
+
 const POST_JSON = { method: 'POST', headers: { 'Content-Type': 'application/json' } }
-const POLL_MS = 4_000
+const POLL_MS = 2_500
 
 export interface Billing {
   /** Undefined until the first answer. */

@@ -103,20 +103,16 @@ export function useSessionNotes(client: SessionClient): void {
   }, [client, journal])
 }
 
-/** Write down what went over the wire for the session: the SDK repeats and renews without anybody asking. */
+/** Write down each question to the host's endpoint; the SDK asks without being asked. */
 export function useWireNotes(): void {
   const journal = useJournal()
   useEffect(() => {
     const observer = new PerformanceObserver((list) => {
       for (const entry of list.getEntries() as PerformanceResourceTiming[]) {
-        const { pathname } = new URL(entry.name)
-        const status = entry.responseStatus || 'no answer'
-        if (pathname === '/api/session') {
-          journal.countAsked()
-          const detail = `${status}, ${Math.round(entry.duration)} ms`
-          journal.note('quiet', 'GET /api/session', detail, entry.responseEnd)
-        } else if (pathname.startsWith('/billing/') && status === 401)
-          journal.note('bad', 'The API refused the token', '401', entry.responseEnd)
+        if (new URL(entry.name).pathname !== '/api/session') continue
+        const detail = `${entry.responseStatus || 'no answer'}, ${Math.round(entry.duration)} ms`
+        journal.countAsked()
+        journal.note('quiet', 'GET /api/session', detail, entry.responseEnd)
       }
     })
     observer.observe({ type: 'resource' })

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import urllib.request
 from collections.abc import Sequence
 from typing import Any
 
+from guestpass.errors import Unavailable
 from guestpass.server.app import open_embedded
 from guestpass.server.operate import logs
 from guestpass.server.operate.commands import first_key
@@ -30,10 +32,8 @@ GUEST_LEAVES_SECONDS = 3
 def run(port: int | None, command: Sequence[str] = ()) -> None:
     """Start the demo server, tell the story, start ``command`` beside it, and go on serving until a signal."""
     with tempfile.TemporaryDirectory(prefix="guestpass-demo-") as directory:
-        chosen = port or _free_port(Settings().port)
-        settings = Settings(data_dir=directory, port=chosen, log_level="error")
+        settings, listener = _settle(directory, port)
         logs.configure(settings.log_level)
-        listener = listen(settings)
         guest = Guest(command)
 
         async def main() -> None:
@@ -89,16 +89,16 @@ class Guest:
                 continue
 
 
-def _free_port(first: int) -> int:
-    for port in range(first, first + PORTS_TRIED):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    return first
+def _settle(directory: str, port: int | None) -> tuple[Settings, socket.socket]:
+    """Take the port that was asked for, or the first free one. Raises: Unavailable."""
+    first = port or Settings().port
+    last = first if port else first + PORTS_TRIED - 1
+    for candidate in range(first, last):
+        settings = Settings(data_dir=directory, port=candidate, log_level="error")
+        with contextlib.suppress(Unavailable):
+            return settings, listen(settings)
+    settings = Settings(data_dir=directory, port=last, log_level="error")
+    return settings, listen(settings)
 
 
 def _tell(base_url: str, secret: str, directory: str) -> None:

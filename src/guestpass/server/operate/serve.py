@@ -69,12 +69,12 @@ def listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)  # two that start at once both bind; the second is told here
     except OSError as fault:
         listener.close()
         raise Unavailable(
             f"Cannot listen on {settings.host} port {settings.port}: {fault.strerror}. Choose another with --port."
         ) from fault
-    listener.listen(BACKLOG)
     listener.set_inheritable(True)
     return listener
 
