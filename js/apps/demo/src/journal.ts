@@ -110,7 +110,9 @@ export function useWireNotes(): void {
     const observer = new PerformanceObserver((list) => {
       for (const entry of list.getEntries() as PerformanceResourceTiming[]) {
         if (new URL(entry.name).pathname !== '/api/session') continue
-        const detail = `${entry.responseStatus || 'no answer'}, ${Math.round(entry.duration)} ms`
+        // The browser tells no status of what was lost on the way, nor of an answer whose body nobody read.
+        const status = entry.responseStatus ? `${entry.responseStatus}, ` : ''
+        const detail = `${status}${Math.round(entry.duration)} ms`
         journal.countAsked()
         journal.note('quiet', 'GET /api/session', detail, entry.responseEnd)
       }
