@@ -325,7 +325,7 @@ class InternalError(ServiceError):
 class Unavailable(ServiceError):
     code = "UNAVAILABLE"
     status = 503
-    meaning = "The store cannot be written or read just now; nothing was changed. Try again after Retry-After seconds."
+    meaning = "The store does not answer just now. Try again after Retry-After seconds."
 
 
 # A browser refetches once on these (header Guestpass-Retry: token); TOKEN_REVOKED joins

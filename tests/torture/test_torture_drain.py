@@ -11,12 +11,7 @@ CLIENTS = 24
 LOAD_SECONDS = 0.5
 
 
-_RESETS = pytest.mark.xfail(
-    strict=False, reason="the supervisor closes the port with connections in the kernel's queue, which resets them"
-)
-
-
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=_RESETS)])
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_no_request_fails_while_the_server_ends(tmp_path, workers):
     """Clients that keep their connection, and open a new one when they are asked to, until nobody is there."""
     server = RealServer.made(tmp_path, workers=workers)

@@ -38,6 +38,7 @@ def serve(
         service = await open_embedded(settings)
         secret = await first_key(service) if is_new and sys.stdout.isatty() else None
         if settings.workers > 1:
+            listener.close()  # it has shown that the port is free
             await service.close()
             _greet(service.base_url, settings, secret)
         else:
@@ -45,7 +46,7 @@ def serve(
 
     server.run_loop(main)
     if settings.workers > 1:
-        server.Supervisor(settings, listener).run()
+        server.Supervisor(settings).run()
 
 
 def init(

@@ -45,5 +45,7 @@ class Jobs:
                         log.info("purged", rows=purged)
             except GuestpassError as error:
                 log.warning("housekeeping_waits", code=error.code, internal=error.internal)
+            except Exception:
+                log.exception("housekeeping_failed")  # a fault of ours must not end it for good
             seconds_to_purge -= FEED_SECONDS
             await asyncio.sleep(FEED_SECONDS)

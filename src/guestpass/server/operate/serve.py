@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import signal
 import socket
 import sys
@@ -26,6 +27,7 @@ SHUTDOWN_SECONDS = 10  # for requests under way
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 RESTART_PAUSE_SECONDS = 1.0
+WATCH_SECONDS = 0.2  # between two looks at each other of a supervisor and its workers
 
 
 class Server(uvicorn.Server):
@@ -63,20 +65,33 @@ class Server(uvicorn.Server):
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Bind the port. Raises: Unavailable, saying which port is taken."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Take the port for this process alone. Raises: Unavailable, saying which port is taken."""
+    listener = _bound(settings)
     try:
-        listener.bind((settings.host, settings.port))
         listener.listen(BACKLOG)  # two that start at once both bind; the second is told here
     except OSError as fault:
         listener.close()
-        raise Unavailable(
-            f"Cannot listen on {settings.host} port {settings.port}: {fault.strerror}. Choose another with --port."
-        ) from fault
-    listener.set_inheritable(True)
+        raise _port_taken(settings, fault) from fault
     return listener
+
+
+def _bound(settings: Settings, *, shared: bool = False) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        bound.bind((settings.host, settings.port))
+    except OSError as fault:
+        bound.close()
+        raise _port_taken(settings, fault) from fault
+    return bound
+
+
+def _port_taken(settings: Settings, fault: OSError) -> Unavailable:
+    why = f"Cannot listen on {settings.host} port {settings.port}: {fault.strerror}."
+    return Unavailable(f"{why} Choose another with --port.")
 
 
 async def serve(service: Service, listener: socket.socket, on_start: Callable[[], None] = lambda: None) -> None:
@@ -101,22 +116,35 @@ def run_loop(main: Callable[[], object]) -> None:
     uvloop.run(main())  # type: ignore[arg-type]
 
 
-def work(settings: Settings, listener: socket.socket) -> None:
-    """Be one of several server processes."""
+def work(settings: Settings, supervisor: int) -> None:
+    """Be one of several server processes, as long as the process ``supervisor`` lives.
+
+    Each has a queue of its own at the shared port: one that leaves can empty its queue before it closes it.
+    """
     logs.configure(settings.log_level)
+    listener = _bound(settings, shared=True)
+    listener.listen(BACKLOG)
 
     async def main() -> None:
+        watching = asyncio.create_task(_end_without(supervisor))
         await serve(await open_embedded(settings), listener)
+        watching.cancel()
 
     run_loop(main)
+
+
+async def _end_without(supervisor: int) -> None:
+    while os.getppid() == supervisor:  # noqa: ASYNC110 - nothing tells a child that its parent died
+        await asyncio.sleep(WATCH_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Supervisor:
     """Keeps ``settings.workers`` processes alive until a signal; then lets each of them drain."""
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._listener = listener
+        self._claim = _bound(settings, shared=True)  # keeps the port ours while no worker listens
         self._context = multiprocessing.get_context("spawn")
         self._workers: list[BaseProcess] = []
         self._ends = False
@@ -131,12 +159,13 @@ class Supervisor:
                     sys.stderr.write(f"worker {worker.pid} ended with {worker.exitcode}; starting another\n")
                     time.sleep(RESTART_PAUSE_SECONDS)
                     self._workers[place] = self._start()
-            time.sleep(0.2)
+            time.sleep(WATCH_SECONDS)
         for worker in self._workers:
             worker.join(SHUTDOWN_SECONDS + DRAIN_SECONDS + 1)
+        self._claim.close()
 
     def _start(self) -> BaseProcess:
-        worker = self._context.Process(target=work, args=(self._settings, self._listener))
+        worker = self._context.Process(target=work, args=(self._settings, os.getpid()))
         worker.start()
         return worker
 
