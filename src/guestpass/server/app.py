@@ -146,7 +146,7 @@ def create_app(service: Service) -> Application:
     signing_keys = SigningKeyRoutes(service.issuers, service.keyring)
     table = RouteTable([*sessions.table(), *signing_keys.table(), *operate.table()])
     operate.describe(table, service.base_url)
-    return Application(table, service.api_keys, base_url=service.base_url, clock=service.clock, entropy=service.entropy)
+    return Application(table, service.api_keys, base_url=service.base_url, entropy=service.entropy)
 
 
 async def change_public_url(settings: Settings, url: str) -> None:

@@ -6,18 +6,17 @@ answer, and its router a right ``Allow`` (ADR 0006).
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import structlog
 
-from guestpass.core import ids
 from guestpass.errors import Detail, GuestpassError, MethodNotAllowed, ValidationFailed
 from guestpass.server import credentials
 from guestpass.server.api_keys.service import ApiKeys
-from guestpass.server.clock import Clock, Entropy
+from guestpass.server.clock import Entropy
 from guestpass.server.http.callers import api_key_of, bearer_token_of
 from guestpass.server.http.decode import PATH_LENGTH_MAX, check_media_type, decode
 from guestpass.server.http.errors import as_guestpass_error, problem
@@ -27,6 +26,7 @@ from guestpass.server.http.routes import Match, Route, RouteTable, allow_header
 log = structlog.get_logger("guestpass")
 
 _NO_CONTENT = 204
+_REQUEST_PREFIX_BYTES = 8
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _CORS: Headers = (
     (b"access-control-allow-origin", b"*"),
@@ -43,30 +43,19 @@ _PREFLIGHT: Headers = (
 class Application:
     """Serves ``routes``. ``draining`` asks every client to connect anew, elsewhere."""
 
-    def __init__(self, routes: RouteTable, api_keys: ApiKeys, *, base_url: str, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, routes: RouteTable, api_keys: ApiKeys, *, base_url: str, entropy: Entropy) -> None:
         self.routes = routes
         self._api_keys = api_keys
         self._base_url = base_url
-        self._clock = clock
-        self._entropy = entropy
+        self._request_prefix = f"req_{entropy(_REQUEST_PREFIX_BYTES).hex()}"  # of this process
+        self._request_numbers = itertools.count()
         self.draining = False
-        self.on_shutdown: Callable[[], Awaitable[None]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._serve(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        if self.on_shutdown is not None:
-            await self.on_shutdown()
-        await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Exchange(scope, receive, self._request_id(scope["headers"]))
@@ -85,9 +74,8 @@ class Application:
             if isinstance(error, MethodNotAllowed):
                 allowed = allow_header(self.routes.of_path(scope["path"]))
                 reply = reply._replace(headers=(*reply.headers, (b"allow", allowed)))
-        if route is not None and route.browser and call.caller is None and not _shows_api_key(call):
-            reply = reply._replace(headers=reply.headers + _CORS)
-        await self._send(reply, call, send)
+        for_pages = route is not None and route.browser and not _shows_api_key(call)
+        await self._send(reply, call, _CORS if for_pages else (), send)
 
     async def _handle(self, call: Exchange, match: Match, query_string: bytes) -> Answer:
         route = match.route
@@ -108,9 +96,10 @@ class Application:
             raise ValidationFailed("This request takes no body.", details=(Detail("", "must be empty"),))
         return await route.handler(call)
 
-    async def _send(self, reply: Answer, call: Exchange, send: Send) -> None:
+    async def _send(self, reply: Answer, call: Exchange, more: Headers, send: Send) -> None:
         headers: list[tuple[bytes, bytes]] = [
             *reply.headers,
+            *more,
             (b"x-request-id", call.request_id.encode()),
         ]
         if reply.status != _NO_CONTENT:  # which has no length either (RFC 9110 section 8.6)
@@ -133,7 +122,7 @@ class Application:
                 sent = value.decode("latin-1")
                 if _REQUEST_ID.fullmatch(sent) and not credentials.stands_in(sent):
                     return sent
-        return ids.encode("req", ids.time_ordered(int(self._clock() * 1000), self._entropy(ids.ENTROPY_BYTES)))
+        return f"{self._request_prefix}{next(self._request_numbers):010x}"
 
     def _log(self, call: Exchange, route: Route | None, error: GuestpassError, fault: Exception) -> None:
         """One line a refusal. The path is the route's, never the one sent: that may hold anything."""

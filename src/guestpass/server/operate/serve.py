@@ -19,6 +19,7 @@ from guestpass.errors import Unavailable
 from guestpass.server.app import Service, create_app, open_embedded
 from guestpass.server.http.application import Application
 from guestpass.server.operate import logs
+from guestpass.server.operate.gathered import GatheringProtocol
 from guestpass.server.operate.settings import Settings
 
 DRAIN_SECONDS = 0.5  # in which every answer asks its connection to close
@@ -98,7 +99,7 @@ async def serve(service: Service, listener: socket.socket, on_start: Callable[[]
     """Serve until a signal asks to stop; what is under way is finished and committed."""
     application = create_app(service)
     config = uvicorn.Config(
-        application, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False,
+        application, http=GatheringProtocol, lifespan="off", log_config=None, access_log=False, server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=SHUTDOWN_SECONDS, ws="none",
         proxy_headers=False,
     )  # fmt: skip
