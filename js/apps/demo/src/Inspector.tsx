@@ -76,7 +76,9 @@ function Controls({ desk, post }: { desk: Desk; post: DeskHandle['post'] }) {
   const renew = () => client.refresh().catch(() => {}) // the state says why not
   const switchLine = async () => {
     await post('/api/line', { cut: !desk.lineCut })
-    await renew() // what is seen at the next renewal is seen now
+    if (desk.lineCut)
+      dispatchEvent(new Event('online')) // as the browser tells of a real line; the SDK does the rest
+    else await renew() // what is seen at the next renewal is seen now
   }
   return (
     <div className="controls">

@@ -216,12 +216,10 @@ class Client implements SessionClient {
     this.#share?.then((share) => share?.[what]())
   }
 
-  /** Another token than the present one; it may come from another tab that was faster. */
+  /** Another token than the present one, unless nobody is here. */
   async #renew(force?: boolean): Promise<Held> {
     if (this.#userId === null) throw signedOut('none')
-    const current = this.#current
-    const before = current.held?.sessionToken
-    return this.#refresher.obtain((held) => held.sessionToken !== before && current.left(held) > 0, force)
+    return this.#refresher.renew(force)
   }
 
   /** This tab has found out that the session is over: the others are told. */
@@ -248,7 +246,6 @@ class Client implements SessionClient {
     this.#tabs(left ? 'close' : 'open')
     // While the page was away its user may have signed out, and it could not hear of it.
     if (persisted && !left && this.#current.held) this.#renew().catch(() => {})
-    if (type === 'online') this.#refresher.online()
-    else this.#refresher.tick()
+    this.#refresher.tick(type === 'online')
   }
 }

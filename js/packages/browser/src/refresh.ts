@@ -65,6 +65,16 @@ export class Refresher {
     }
   }
 
+  /** Another token than the present one, not due for renewal itself; a tab that was faster may have it. */
+  renew(force?: boolean): Promise<Held> {
+    const { current } = this.#ports
+    const before = current.held?.sessionToken
+    return this.obtain(
+      (held) => held.sessionToken !== before && current.left(held) > this.#marginMs(held),
+      force,
+    )
+  }
+
   /**
    * A token that came without our asking: from another tab, or `given` by the page. The freshest wins, unless we are
    * looking for just this one; a session that has ended is not revived by another tab.
@@ -95,17 +105,15 @@ export class Refresher {
     this.tick()
   }
 
-  /** The network is back: forget the pauses that we chose ourselves, keep those we were asked for. */
-  online(): void {
-    if (!this.#failure?.retryAfterSeconds) this.#recover()
-    this.tick()
-  }
-
-  /** Renew if it is time, and set the timer for the next look. */
-  tick(): void {
-    const { current, source, ended } = this.#ports
+  /**
+   * Renew if it is time, and set the timer for the next look. When the network is `back`, the pauses that we chose
+   * ourselves are forgotten; those we were asked for are kept.
+   */
+  tick(back?: boolean): void {
+    const { source, ended } = this.#ports
+    if (back && !this.#failure?.retryAfterSeconds) this.#recover()
     if (this.#idle() || this.#dueInMs() > 0) this.arm()
-    else if (source) this.obtain((held) => current.left(held) > this.#marginMs(held)).catch(() => {})
+    else if (source) this.renew().catch(() => {})
     else ended('expired')
   }
 
@@ -128,9 +136,10 @@ export class Refresher {
 
   #dueInMs(): number {
     const { platform, current, source } = this.#ports
-    const { held } = current
-    if (held && !source) return current.left(held)
-    const due = held ? current.left(held) - this.#marginMs(held) : 0
+    const { held, state } = current
+    // A renewal that failed is due until one succeeds, however long the token still lives.
+    const later = held && state.status !== 'offline'
+    const due = later ? current.left(held) - (source ? this.#marginMs(held) : 0) : 0
     return Math.max(due, this.#notBefore - platform.monotonic())
   }
 
@@ -218,8 +227,8 @@ export class Refresher {
       thrown instanceof SessionError ? thrown : new SessionError('UNAVAILABLE', `No token: ${thrown}`)
     const { platform, current, ended } = this.#ports
     const { code, message, retryAfterSeconds } = error
-    if (code === 'SIGNED_OUT' || code === 'CUSTOMER_BLOCKED')
-      ended(code === 'SIGNED_OUT' ? 'none' : 'blocked')
+    if (code === 'SIGNED_OUT') ended('none')
+    else if (code === 'CUSTOMER_BLOCKED') ended('blocked')
     else {
       // Waiting will not mend what is neither of these, so the developer is told.
       if (code !== 'UNAVAILABLE' && code !== 'RATE_LIMITED') platform.warn(`Guestpass: ${message}`)

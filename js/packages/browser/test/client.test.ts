@@ -67,6 +67,70 @@ describe('the request for a token', () => {
   })
 })
 
+describe('a renewal that failed before it was due', () => {
+  /** Ada's token is good for most of an hour yet when her page asks for another in vain. */
+  async function failedEarly(options: Partial<SessionClientOptions> = {}) {
+    const { client, token } = await signedIn(options)
+    world.online = false
+    const refreshed = client.refresh()
+    refreshed.catch(() => {})
+    await world.clock.advance(0.1)
+    await expect(refreshed).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect(client.getState()).toMatchObject({ status: 'offline', session: { sessionToken: token } })
+    return { client, token, calls: world.endpoint.calls }
+  }
+
+  test('is made up for at once on `online`', async () => {
+    const { client, token, calls } = await failedEarly()
+    world.online = true
+    tab.tell('online')
+    await world.clock.advance(0.1)
+    expect(client.getState().status).toBe('active')
+    expect(await client.getToken()).not.toBe(token)
+    expect(world.endpoint.calls).toBe(calls + 1)
+  })
+
+  test('is tried again with pauses, also without `online`', async () => {
+    const { client, calls } = await failedEarly()
+    await world.clock.advance(600)
+    expect(client.getState().status).toBe('offline')
+    expect(world.endpoint.calls - calls).toBeGreaterThan(10)
+    expect(world.endpoint.calls - calls).toBeLessThan(25)
+    world.online = true
+    await world.clock.advance(61)
+    expect(client.getState().status).toBe('active')
+  })
+
+  test('is not made up for by the same token, from storage or another tab', async () => {
+    const { client, token } = await failedEarly({ storage: 'localStorage' })
+    const other = await signedIn({ storage: 'localStorage' }, world.tab())
+    expect(other.token).toBe(token)
+    await world.clock.advance(30)
+    expect(client.getState().status).toBe('offline')
+    world.online = true
+    tab.tell('online')
+    await world.clock.advance(0.1)
+    expect(client.getState().status).toBe('active')
+    expect(await client.getToken()).not.toBe(token)
+    expect(await other.client.getToken()).toBe(await client.getToken())
+  })
+
+  test('waits as long as the host asked, even on `online`', async () => {
+    const { client } = await signedIn()
+    world.endpoint.respond = () => new Response('', { status: 429, headers: { 'Retry-After': '300' } })
+    client.refresh().catch(() => {})
+    await world.clock.advance(0.1)
+    world.endpoint.respond = undefined
+    const { calls } = world.endpoint
+    tab.tell('online')
+    await world.clock.advance(290)
+    expect(world.endpoint.calls).toBe(calls)
+    await world.clock.advance(20)
+    expect(world.endpoint.calls).toBe(calls + 1)
+    expect(client.getState().status).toBe('active')
+  })
+})
+
 describe('a request to the API', () => {
   test('keeps the credentials that the caller brings', async () => {
     const { client } = await signedIn()
