@@ -67,7 +67,10 @@ def _route(route: Route, operation: dict[str, Any], schemas: dict[str, Any]) -> 
         elif status.startswith("2"):
             yield from _fields(f"Answer {status}", schema, schemas)
     if route.codes:
-        yield from (f"Also refused with {', '.join(f'[{code}](errors.md#{code.lower()})' for code in route.codes)}.", "")
+        yield from (
+            f"Also refused with {', '.join(f'[{code}](errors.md#{code.lower()})' for code in route.codes)}.",
+            "",
+        )
 
 
 def _fields(title: str, schema: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
