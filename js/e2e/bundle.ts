@@ -1,14 +1,21 @@
-import { build } from 'vite'
+import { build, type PluginOption } from 'vite'
 
-const at = (path: string) => new URL(path, import.meta.url).pathname
+export const at = (path: string) => new URL(path, import.meta.url).pathname
 
 /** The pages' scripts by their URL path, built once from the packages' sources as a host's bundler would. */
-export async function bundlePages(): Promise<Map<string, string>> {
+export const bundlePages = () => bundle({ sdk: at('pages/sdk.ts'), hydrate: at('pages/hydrate.tsx') })
+
+/** Scripts by their URL path, `/js/{name}.js` for each name of `input`. */
+export async function bundle(
+  input: Record<string, string>,
+  plugins: PluginOption[] = [],
+): Promise<Map<string, string>> {
   const result = await build({
     configFile: false,
     logLevel: 'error',
     mode: 'development', // StrictMode does nothing in production
     define: { 'process.env.NODE_ENV': '"development"' },
+    plugins,
     resolve: {
       alias: [
         { find: '@guestpass/browser', replacement: at('../packages/browser/src/index.ts') },
@@ -20,7 +27,7 @@ export async function bundlePages(): Promise<Map<string, string>> {
       minify: false,
       modulePreload: false,
       rolldownOptions: {
-        input: { sdk: at('pages/sdk.ts'), hydrate: at('pages/hydrate.tsx') },
+        input,
         preserveEntrySignatures: 'strict',
         output: { entryFileNames: 'js/[name].js', chunkFileNames: 'js/[name].js' },
       },

@@ -1,11 +1,9 @@
 import { readFileSync } from 'node:fs'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { build } from 'vite'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { at, bundle } from './bundle.js'
 import { launch } from './chromium.js'
 import { Host } from './host.js'
-
-const at = (path: string) => new URL(path, import.meta.url).pathname
 
 /** The one code block of a guide's quickstart, as it stands there. */
 function quickstartOf(guide: string): string {
@@ -33,37 +31,15 @@ async function bundleQuickstarts(): Promise<Map<string, string>> {
     [at('pages/quickstart-app.tsx'), quickstartOf('react.md')],
     [at('pages/quickstart-react.tsx'), mount],
   ])
-  const result = await build({
-    configFile: false,
-    logLevel: 'error',
-    mode: 'development', // StrictMode does nothing in production
-    define: { 'process.env.NODE_ENV': '"development"' },
-    plugins: [
-      {
-        name: 'quickstarts',
-        enforce: 'pre',
-        resolveId: (id) => [...sources.keys()].find((path) => path === id || path === at(`pages/${id}`)),
-        load: (id) => sources.get(id),
-      },
-    ],
-    resolve: {
-      alias: [
-        { find: '@guestpass/browser', replacement: at('../packages/browser/src/index.ts') },
-        { find: '@guestpass/react', replacement: at('../packages/react/src/index.ts') },
-      ],
+  const input = { plain: at('pages/quickstart-plain.js'), react: at('pages/quickstart-react.tsx') }
+  return await bundle(input, [
+    {
+      name: 'quickstarts',
+      enforce: 'pre',
+      resolveId: (id) => [...sources.keys()].find((path) => path === id || path === at(`pages/${id}`)),
+      load: (id) => sources.get(id),
     },
-    build: {
-      write: false,
-      minify: false,
-      modulePreload: false,
-      rolldownOptions: {
-        input: { plain: at('pages/quickstart-plain.js'), react: at('pages/quickstart-react.tsx') },
-        output: { entryFileNames: 'js/[name].js', chunkFileNames: 'js/[name].js' },
-      },
-    },
-  })
-  const files = [result].flat().flatMap((one) => ('output' in one ? one.output : []))
-  return new Map(files.flatMap((file) => (file.type === 'chunk' ? [[`/${file.fileName}`, file.code]] : [])))
+  ])
 }
 
 let browser: Browser

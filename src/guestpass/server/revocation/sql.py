@@ -73,13 +73,6 @@ def add_revocation(tx: Transaction, issuer: int, session_id: bytes, ending: Endi
     )
 
 
-def revocation_of(tx: Transaction, issuer: int, session_id: bytes) -> Ending | None:
-    row = tx.execute(
-        "SELECT revoked_at_ms, revoked_by, reissue FROM revocations WHERE issuer = ? AND id = ?", (issuer, session_id)
-    ).fetchone()
-    return Ending(row[0], row[1], bool(row[2])) if row else None
-
-
 def lease_status_list(tx: Transaction, issuer: int, *, now: int) -> int:
     """Take a new status list for one server process alone; return its number."""
     cursor = tx.execute("INSERT INTO status_lists (issuer, leased_at) VALUES (?, ?)", (issuer, now))
