@@ -7,11 +7,12 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from servers.processes import stable_port
 
 START_SECONDS = 30
 _GUESTPASS = [sys.executable, "-c", "from guestpass.server.main import main; main()"]
@@ -26,21 +27,30 @@ class NotSent(Exception):
 
 
 class RealServer:
-    """``guestpass serve`` over a data directory."""
+    """``guestpass serve`` over a data directory, or over the store that ``settings`` name.
 
-    def __init__(self, directory, *, workers=1, log=None):
+    Args:
+        settings: Environment variables.
+        key: An API key's secret; one is made where none is given.
+    """
+
+    def __init__(self, directory, *, workers=1, log=None, settings=None, key=None):
         self.directory = str(directory)
-        self.port = free_port()
+        self.port = stable_port()
         self.workers = workers
+        self._settings = settings or {}
         self._process = None
         self._log = log or Path(directory, "server.log")  # a pipe that nobody reads would fill up, and stop the server
-        made = run("keys", "create", "--env", "test", "--name", "a test's", "--json", at=directory)
-        self.key = json.loads(made)["secret"]
+        self.key = key or self._make_key()
+
+    def _make_key(self):
+        words = ("keys", "create", "--env", "test", "--name", "a test's", "--json")
+        return json.loads(run(*words, at=self.directory, settings=self._settings))["secret"]
 
     @classmethod
     def made(cls, directory, **options):
         """Initialize the directory first."""
-        run("init", "--json", at=directory)
+        run("init", "--json", at=directory, settings=options.get("settings"))
         return cls(directory, **options)
 
     async def start(self):
@@ -62,7 +72,11 @@ class RealServer:
         serve = ("serve", "--data-dir", self.directory, "--port", str(self.port), "--workers", str(self.workers))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_GUESTPASS, *serve], stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+                [*_GUESTPASS, *serve],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+                env=os.environ | self._settings,
             )
 
     @property
@@ -156,21 +170,15 @@ def _read_head(head):
     return int(status.split()[1]), headers
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def run(*arguments, at, expect=0, **options):
-    """Run a command on a data directory; return what it printed, or its last words where it is to fail."""
+def run(*arguments, at, expect=0, settings=None):
+    """Run a command on a store; return what it printed, or its last words where it is to fail."""
     done = subprocess.run(
         [*_GUESTPASS, *arguments, "--data-dir", str(at)],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
-        **options,
+        env=os.environ | (settings or {}),
     )
     assert done.returncode == expect, f"{arguments} ended with {done.returncode}: {done.stderr}"
     return done.stderr if expect else done.stdout

@@ -1,4 +1,4 @@
-"""kill -9 under load; the long form is ``python tests/torture/kill.py --rounds 200``."""
+"""kill -9 under load; the long form is ``./dev torture``."""
 
 from __future__ import annotations
 
