@@ -1,4 +1,5 @@
-"""Write attacks.json and tokens.json, the vectors that every verifier of ours is tested against.
+"""Write attacks.json and tokens.json, the vectors that every verifier of ours is tested against, and signatures.json,
+those of whoever signs requests.
 
     python spec/vectors/make.py [--check]
 
@@ -10,8 +11,10 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import attacks
+import signatures
 import tokens
 from expectations import EXPECT, KEYS
 from writer import Vector
@@ -24,10 +27,7 @@ FORM = (
 )
 
 
-def document(about: str, vectors: list[Vector]) -> str:
-    names = [vector["name"] for vector in vectors]
-    if len(set(names)) != len(names):
-        raise SystemExit("two vectors have one name")
+def of_tokens(about: str, vectors: list[Vector]) -> str:
     used_keys = {vector["keys"] for vector in vectors}
     used_expect = {vector["expect"] for vector in vectors}
     head = {
@@ -35,15 +35,24 @@ def document(about: str, vectors: list[Vector]) -> str:
         "keys": {name: value for name, value in KEYS.items() if name in used_keys},
         "expect": {name: value for name, value in EXPECT.items() if name in used_expect},
     }
+    return document(head, vectors)
+
+
+def document(head: dict[str, Any], vectors: list[Vector]) -> str:
+    names = [vector["name"] for vector in vectors]
+    if len(set(names)) != len(names):
+        raise SystemExit("two vectors have one name")
     lines = ",\n".join("    " + json.dumps(vector, ensure_ascii=True) for vector in vectors)
     return json.dumps(head, indent=2)[:-2] + f',\n  "vectors": [\n{lines}\n  ]\n}}\n'
 
 
 def main() -> None:
     stale = []
-    for module in (attacks, tokens):
-        name = f"{module.__name__}.json"
-        path, text = FOLDER / name, document(module.ABOUT, module.vectors())
+    files = {f"{module.__name__}.json": of_tokens(module.ABOUT, module.vectors()) for module in (attacks, tokens)}
+    head = {"about": signatures.ABOUT, "keys": signatures.KEYS}
+    files["signatures.json"] = document(head, signatures.vectors())
+    for name, text in files.items():
+        path = FOLDER / name
         if "--check" not in sys.argv[1:]:
             path.write_text(text, "utf-8")
         elif not path.exists() or path.read_text("utf-8") != text:
