@@ -25,11 +25,12 @@ class AsyncGuestpass:
     ``http_client`` is an ``httpx2.AsyncClient``. Close it with ``await gp.close()`` or ``async with``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  options, given by name
         self,
         secret_key: str | None = None,
         *,
         base_url: str | None = None,
+        signing_key_id: str | None = None,
         timeout_seconds: float = 10.0,
         connect_timeout_seconds: float = 2.0,
         max_retries: int = 2,
@@ -39,7 +40,7 @@ class AsyncGuestpass:
     ) -> None:
         from guestpass.client import _callers as callers  # noqa: PLC0415  it loads httpx2
 
-        exchange = callers.open_exchange(secret_key, base_url, max_retries=max_retries, seams=seams)
+        exchange = callers.open_exchange(secret_key, base_url, signing_key_id, max_retries=max_retries, seams=seams)
         patience = callers.checked_patience(timeout_seconds, connect_timeout_seconds)
         self._caller = callers.AsyncCaller(exchange, patience, http_client, sleep)
         self.session_tokens = AsyncSessionTokens(self._caller)

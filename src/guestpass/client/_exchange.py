@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from guestpass.client._answers import lost_error, read_answer
 from guestpass.client._outcome import Answer, Lost, Try
+from guestpass.client._proof import bearer, new_nonce, signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -38,11 +39,13 @@ class Seams:
         chance: Uniform in [0, 1).
         now: Unix time in seconds.
         new_key: A new Idempotency-Key, 1 to 255 visible ASCII characters, never the same twice.
+        new_nonce: A new nonce for a signature, 16 to 64 of ``A-Za-z0-9_-``, never the same twice.
     """
 
     chance: Callable[[], float] = random.random
     now: Callable[[], float] = time.time
     new_key: Callable[[], str] = new_idempotency_key
+    new_nonce: Callable[[], str] = new_nonce
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,7 @@ class Exchange:
     connection: Connection
     retries: RetryPolicy
     user_agent: str
-    new_key: Callable[[], str]
+    seams: Seams
 
     def run(self, plan: Plan[T]) -> Generator[Try, Answer | Lost, T]:
         """Yield each try with the wait before it; return the result.
@@ -67,7 +70,7 @@ class Exchange:
                 wait_seconds=wait_seconds,
                 method=plan.method,
                 url=url,
-                headers=self.connection.authorize(headers),
+                headers=headers | self._proof(plan, url, headers),
                 body=plan.body,
             )
             wait = self.retries.wait_before_next(outcome, tries=tries)
@@ -76,7 +79,7 @@ class Exchange:
             elif isinstance(outcome, Lost):
                 raise lost_error(outcome, url=self.connection.base_url, tries=tries)
             else:
-                return read_answer(outcome, plan.answer, url=self.connection.base_url, now=self.retries.now())
+                return read_answer(outcome, plan.answer, url=self.connection.base_url, now=self.seams.now())
         raise AssertionError("count() never ends")
 
     def _headers_for_all_tries(self, plan: Plan[T]) -> dict[str, str]:
@@ -84,5 +87,11 @@ class Exchange:
         if plan.body is not None:
             headers["Content-Type"] = "application/json"
         if plan.changes:
-            headers["Idempotency-Key"] = self.new_key()
+            headers["Idempotency-Key"] = self.seams.new_key()
         return headers
+
+    def _proof(self, plan: Plan[T], url: str, headers: dict[str, str]) -> dict[str, str]:
+        if self.connection.signing_key_id is None:
+            return bearer(self.connection)
+        nonce, now = self.seams.new_nonce(), self.seams.now()
+        return signature(self.connection, plan.method, url, headers, plan.body, nonce=nonce, now=now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 import httpx2
@@ -31,16 +31,19 @@ class Patience:
         return httpx2.Timeout(self.timeout_seconds, connect=self.connect_timeout_seconds)
 
 
-def open_exchange(secret_key: str | None, base_url: str | None, *, max_retries: int, seams: Seams | None) -> Exchange:
+def open_exchange(
+    secret_key: str | None, base_url: str | None, signing_key_id: str | None, *, max_retries: int, seams: Seams | None
+) -> Exchange:
     """Return how calls are made with these arguments and the environment; raise what is wrong with them."""
     seams = seams or Seams()
-    connection = read_connection(secret_key, base_url)
+    connection = read_connection(secret_key, base_url, signing_key_id)
     try:
-        httpx2.URL(connection.base_url)
+        # As the transport will spell it: a signature covers the path that is sent.
+        connection = replace(connection, base_url=str(httpx2.URL(connection.base_url)).rstrip("/"))
     except httpx2.InvalidURL:
         raise refused_url("must be an address like https://guestpass.example.com") from None
     policy = RetryPolicy(max_retries=checked_retries(max_retries), chance=seams.chance, now=seams.now)
-    return Exchange(connection=connection, retries=policy, user_agent=user_agent(), new_key=seams.new_key)
+    return Exchange(connection=connection, retries=policy, user_agent=user_agent(), seams=seams)
 
 
 def user_agent() -> str:

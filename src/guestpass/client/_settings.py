@@ -11,6 +11,7 @@ from guestpass.errors import Detail, Unauthorized, ValidationFailed
 
 DEFAULT_URL = "http://127.0.0.1:8787"
 SECRET_KEY = re.compile(r"sk_(test|live)_[A-Za-z0-9_-]{16,240}")
+KEY_ID = re.compile(r"key_[A-Za-z0-9_-]{1,60}")
 
 # What people paste by mistake, by how it begins, and what it is.
 OTHER_CREDENTIALS = (
@@ -28,29 +29,30 @@ HOW_TO_GET_ONE = (
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One server and one key to it. The key is left out of ``repr``."""
+    """One server and one key to it. The key is left out of ``repr``.
+
+    Attributes:
+        signing_key_id: The key's id, where it signs and never travels.
+    """
 
     base_url: str
     secret_key: str = field(repr=False)
+    signing_key_id: str | None = None
 
     @property
     def environment(self) -> str:
         """``test`` or ``live``, as the key says."""
         return self.secret_key.split("_", 2)[1]
 
-    def authorize(self, headers: dict[str, str]) -> dict[str, str]:
-        """Return the headers of one try, with the proof of who calls."""
-        return headers | {"Authorization": f"Bearer {self.secret_key}"}
 
-
-def read_connection(secret_key: str | None, base_url: str | None) -> Connection:
+def read_connection(secret_key: str | None, base_url: str | None, signing_key_id: str | None) -> Connection:
     """Return the connection that the arguments, else the environment, describe.
 
-    Raises: Unauthorized for a missing or wrong kind of key, ValidationFailed for an unusable address.
+    Raises: Unauthorized for a missing or wrong kind of key, ValidationFailed for an unusable address or key id.
     """
     key = secret_key if secret_key is not None else os.environ.get("GUESTPASS_SECRET_KEY", "")
     url = base_url or os.environ.get("GUESTPASS_URL") or DEFAULT_URL
-    return Connection(checked_url(url.strip()), checked_key(key.strip()))
+    return Connection(checked_url(url.strip()), checked_key(key.strip()), checked_key_id(signing_key_id))
 
 
 def checked_key(key: str) -> str:
@@ -63,6 +65,14 @@ def checked_key(key: str) -> str:
     if not SECRET_KEY.fullmatch(key):
         raise Unauthorized(f"This does not have the shape of a secret key; was it cut when copied? {HOW_TO_GET_ONE}")
     return key
+
+
+def checked_key_id(key_id: str | None) -> str | None:
+    """Return the id, or say what is wrong with it; what was given may be the secret and is not repeated."""
+    if key_id is None or KEY_ID.fullmatch(key_id):
+        return key_id
+    rule = "must be the id of an API key, like key_…; its secret goes into secret_key"
+    raise ValidationFailed(f"signing_key_id {rule}.", details=(Detail("signing_key_id", rule),))
 
 
 def checked_url(url: str) -> str:

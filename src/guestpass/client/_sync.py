@@ -26,22 +26,25 @@ class Guestpass:
     Args:
         secret_key: ``sk_test_…`` or ``sk_live_…``; else ``GUESTPASS_SECRET_KEY``. The key decides the environment.
         base_url: Of the server; else ``GUESTPASS_URL``, else ``http://127.0.0.1:8787``.
+        signing_key_id: The id ``key_…`` of a key that was made with signing on: every request is then signed with
+            the secret (``X-API-Signature``, with a new nonce each try) instead of carrying it.
         timeout_seconds: Of silence in one try, above 0.
         connect_timeout_seconds: To reach the server in one try, above 0.
         max_retries: Tries after the first, 0 to 10.
         http_client: Your own ``httpx2.Client``, for a proxy, certificates or tests; closing it stays yours.
-        sleep, seams: For tests: how to wait (seconds), chance, clock and keys.
+        sleep, seams: For tests: how to wait (seconds), chance, clock, keys and nonces.
 
     Raises: Unauthorized for a missing or wrong kind of key; ValidationFailed for another argument out of bounds.
 
     Every call raises the class of :mod:`guestpass.errors` that fits the answer, and ``Unavailable`` when none came.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  options, given by name
         self,
         secret_key: str | None = None,
         *,
         base_url: str | None = None,
+        signing_key_id: str | None = None,
         timeout_seconds: float = 10.0,
         connect_timeout_seconds: float = 2.0,
         max_retries: int = 2,
@@ -51,7 +54,7 @@ class Guestpass:
     ) -> None:
         from guestpass.client import _callers as callers  # noqa: PLC0415  it loads httpx2
 
-        exchange = callers.open_exchange(secret_key, base_url, max_retries=max_retries, seams=seams)
+        exchange = callers.open_exchange(secret_key, base_url, signing_key_id, max_retries=max_retries, seams=seams)
         patience = callers.checked_patience(timeout_seconds, connect_timeout_seconds)
         self._caller = callers.Caller(exchange, patience, http_client, sleep)
         self.session_tokens = SessionTokens(self._caller)
