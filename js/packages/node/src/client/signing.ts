@@ -17,7 +17,7 @@ export interface SignedParts {
   readonly nonce?: string | undefined
   /** 1 to 255 visible ASCII characters, as sent in `Idempotency-Key`; needs a nonce. */
   readonly idempotencyKey?: string | undefined
-  /** As sent; absent without a body. */
+  /** As sent; counts only beside a body. */
   readonly contentType?: string | undefined
   readonly body?: string | Uint8Array | undefined
 }
@@ -29,13 +29,13 @@ export interface SignedParts {
  * @throws RangeError where a part breaks its rule, above all a line break in a part before the body.
  */
 export function canonicalText(parts: SignedParts): Uint8Array {
-  const contentType = parts.contentType ?? ''
+  const body = typeof parts.body === 'string' ? Buffer.from(parts.body) : (parts.body ?? new Uint8Array())
+  const contentType = body.length > 0 ? (parts.contentType ?? '') : ''
   if (!/^[A-Z]+$/.test(parts.method)) throw new RangeError('method must be upper-case letters')
   if (!parts.path.startsWith('/') || LINE_BREAK.test(parts.path))
     throw new RangeError('path must begin with /')
   if (LINE_BREAK.test(contentType)) throw new RangeError('contentType must be one line')
   const head = [parts.method, parts.path, thirdLine(parts), contentType, ''].join('\n')
-  const body = typeof parts.body === 'string' ? Buffer.from(parts.body) : (parts.body ?? new Uint8Array())
   return Buffer.concat([Buffer.from(head), body])
 }
 
