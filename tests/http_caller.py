@@ -68,6 +68,7 @@ class Http:
         bearer: str | None = None,
         query: str | dict[str, Any] = "",
         headers: Sequence[tuple[str, str | bytes]] | dict[str, str] = (),
+        peer: str | None = "203.0.113.7",
     ) -> Reply:
         """Make one request.
 
@@ -75,6 +76,7 @@ class Http:
             path: As the application sees it, percent-decoding done.
             headers: A body's length, or that it comes in chunks, is added where they do not say either.
             json: A body of the right media type. ``body``: raw bytes, or several chunks; no media type is added.
+            peer: The address at the other end of the connection; None: a Unix socket.
             query: Text as it stands in the URL, or parameters.
         """
         sent = list(headers.items() if isinstance(headers, dict) else headers)
@@ -96,7 +98,7 @@ class Http:
             "root_path": "",
             "query_string": (query if isinstance(query, str) else urlencode(query)).encode("utf-8", "surrogatepass"),
             "headers": [(name.lower().encode(), _bytes(value)) for name, value in sent],
-            "client": ("203.0.113.7", 40_000),
+            "client": peer and (peer, 40_000),
             "server": ("127.0.0.1", 8787),
         }
         return await self._exchange(scope, chunks)

@@ -14,7 +14,9 @@ import reference_pages
 import transcript
 from guestpass.core.tokens.check import CHECKS
 from guestpass.errors import ERRORS
+from guestpass.server.operate.metrics import Collector
 from guestpass.server.operate.settings import Settings
+from guestpass.server.tally import Tally
 
 ROOT = transcript.ROOT
 DOCS = ROOT / "docs"
@@ -159,6 +161,23 @@ def test_every_event_that_is_logged_is_in_the_table():
     sources = (path.read_text() for path in (ROOT / "src/guestpass/server").rglob("*.py"))
     logged = {event for text in sources for event in re.findall(r"\blog\.\w+\(\s*\"(\w+)\"", text)}
     assert {row[0].strip("`") for row in _rows(DOCS / "operating.md", "| event |")} == logged
+
+
+def test_every_metric_is_in_the_table_with_its_labels():
+    tally = Tally()
+    tally.over_routes([("GET", "/healthz")])
+    families = [family for family in Collector(tally).collect() if not family.name.startswith("process_")]
+    told = {
+        row[0].strip("`"): set(re.findall(r"`(\w+)`", row[2])) for row in _rows(DOCS / "operating.md", "| metric |")
+    }
+    ends = {"counter": "_total", "info": "_info"}
+    assert {name: labels for name, labels in told.items() if not name.startswith("process_")} == {
+        family.name + ends.get(family.type, ""): _labels_of(family) for family in families
+    }
+
+
+def _labels_of(family):
+    return {name for sample in family.samples for name in sample.labels} - {"le"} or set(family._labelnames)
 
 
 def _rows(page, head):

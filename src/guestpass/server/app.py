@@ -29,6 +29,7 @@ from guestpass.server.storage import facts, migrate
 from guestpass.server.storage.sealing import MasterKey, MasterKeyError, Sealer, load_or_create_key_file
 from guestpass.server.storage.sqlite import SqliteStore
 from guestpass.server.storage.store import Store, Transaction
+from guestpass.server.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Service:
     jobs: Jobs
     clock: Clock
     entropy: Entropy
+    tally: Tally
 
     async def close(self) -> None:
         await self.jobs.stop()
@@ -62,7 +64,7 @@ def is_initialized(settings: Settings) -> bool:
     return (Path(settings.data_dir) / DATABASE_FILE).exists()
 
 
-async def open_embedded(settings: Settings) -> Service:
+async def open_embedded(settings: Settings, tally: Tally | None = None) -> Service:
     """Open the store in the data directory, make it where it is missing, migrate it, and wire the rooms over it.
 
     Raises: Unavailable, MasterKeyError, SettingsError: sentences for the operator.
@@ -70,7 +72,7 @@ async def open_embedded(settings: Settings) -> Service:
     store, sealer = _open_store(settings)
     try:
         migrate.upgrade(store)
-        return await open_service(settings, store, sealer)
+        return await open_service(settings, store, sealer, tally=tally)
     except Exception:
         await store.close()
         raise
@@ -104,6 +106,7 @@ async def open_service(
     *,
     clock: Clock = system_clock,
     entropy: Entropy | None = None,
+    tally: Tally | None = None,
 ) -> Service:
     """Wire the rooms over a migrated store.
 
@@ -134,19 +137,35 @@ async def open_service(
         jobs=Jobs(cleaning),
         clock=clock,
         entropy=entropy,
+        tally=tally or Tally(),
     )
 
 
-def create_app(service: Service) -> Application:
-    """Return the ASGI application over an open service."""
-    operate = OperateRoutes(service.store)
+def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
+    """Return the ASGI application of the public port; ``metrics_apart``: metrics have a port of their own."""
+    operate = _operate(service)
     sessions = SessionRoutes(
         service.minting, service.sessions, service.verifying, service.issuers, service.derivation, service.clock
     )
     signing_keys = SigningKeyRoutes(service.issuers, service.keyring)
-    table = RouteTable([*sessions.table(), *signing_keys.table(), *operate.table()])
-    operate.describe(table, service.base_url)
-    return Application(table, service.api_keys, base_url=service.base_url, entropy=service.entropy)
+    table = RouteTable([*sessions.table(), *signing_keys.table(), *operate.table(metrics_apart=metrics_apart)])
+    operate.describe(table)
+    every = [*table.routes, *operate.internal_table()]  # what this process serves, at whichever port
+    service.tally.over_routes((route.method, route.path) for route in every)
+    return _application(service, table)
+
+
+def create_internal_app(service: Service) -> Application:
+    """Return the application of the internal port, for the operator's own machines; ``create_app`` comes before it."""
+    return _application(service, RouteTable(_operate(service).internal_table()))
+
+
+def _operate(service: Service) -> OperateRoutes:
+    return OperateRoutes(service.store, service.tally, service.base_url)
+
+
+def _application(service: Service, table: RouteTable) -> Application:
+    return Application(table, service.api_keys, base_url=service.base_url, entropy=service.entropy, tally=service.tally)
 
 
 async def change_public_url(settings: Settings, url: str) -> None:

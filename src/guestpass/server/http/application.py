@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from time import perf_counter_ns
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -22,6 +23,7 @@ from guestpass.server.http.decode import PATH_LENGTH_MAX, check_media_type, deco
 from guestpass.server.http.errors import as_guestpass_error, problem
 from guestpass.server.http.exchange import Answer, Exchange, Headers, Receive, Scope, Send
 from guestpass.server.http.routes import Match, Route, RouteTable, allow_header
+from guestpass.server.tally import NO_ROUTE, PREFLIGHT, Tally
 
 log = structlog.get_logger("guestpass")
 
@@ -43,9 +45,10 @@ _PREFLIGHT: Headers = (
 class Application:
     """Serves ``routes``. ``draining`` asks every client to connect anew, elsewhere."""
 
-    def __init__(self, routes: RouteTable, api_keys: ApiKeys, *, base_url: str, entropy: Entropy) -> None:
+    def __init__(self, routes: RouteTable, api_keys: ApiKeys, *, base_url: str, entropy: Entropy, tally: Tally) -> None:
         self.routes = routes
         self._api_keys = api_keys
+        self._tally = tally
         self._base_url = base_url
         self._request_prefix = f"req_{entropy(_REQUEST_PREFIX_BYTES).hex()}"  # of this process
         self._request_numbers = itertools.count()
@@ -58,8 +61,10 @@ class Application:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = perf_counter_ns()
         call = Exchange(scope, receive, self._request_id(scope["headers"]))
         route: Route | None = None
+        code = ""
         try:
             if call.method == "OPTIONS":
                 reply = self._preflight(scope["path"])
@@ -69,11 +74,13 @@ class Application:
                 reply = await self._handle(call, match, scope["query_string"])
         except Exception as fault:  # noqa: BLE001 - every request is answered
             error = as_guestpass_error(fault)
+            code = error.code
             self._log(call, route, error, fault)
             reply = problem(error, base_url=self._base_url, request_id=call.request_id)
             if isinstance(error, MethodNotAllowed):
                 allowed = allow_header(self.routes.of_path(scope["path"]))
                 reply = reply._replace(headers=(*reply.headers, (b"allow", allowed)))
+        self._tally.answered(_counted_as(call, route), reply.status, code, perf_counter_ns() - began)
         for_pages = route is not None and route.browser and not _shows_api_key(call)
         await self._send(reply, call, _CORS if for_pages else (), send)
 
@@ -160,6 +167,13 @@ def _query(query_string: bytes, allowed: set[str]) -> dict[str, str]:
             raise ValidationFailed(f"{shown} {rule}.", details=(Detail(shown, rule),))
         query[name] = value
     return query
+
+
+def _counted_as(call: Exchange, route: Route | None) -> tuple[str, str]:
+    """Return (method, path) as they are known here: those that were sent may be anything."""
+    if route is not None:
+        return route.method, route.path
+    return PREFLIGHT if call.method == "OPTIONS" else NO_ROUTE
 
 
 def _shows_api_key(call: Exchange) -> bool:

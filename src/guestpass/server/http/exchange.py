@@ -44,11 +44,14 @@ def answer(value: object, *, status: int = 200, headers: Headers = NO_STORE) -> 
 class Exchange:
     """A request under way. ``caller``, ``token`` and ``body`` are set before the handler sees it, as its route says."""
 
-    __slots__ = ("_receive", "body", "caller", "headers", "method", "parameters", "query", "request_id", "token")
+    __slots__ = (
+        "_receive", "body", "caller", "headers", "method", "parameters", "peer", "query", "request_id", "token",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
         self.method: str = scope["method"]
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.peer: str | None = (scope.get("client") or (None,))[0]  # the address at the other end of the connection
         self.request_id = request_id
         self.parameters: dict[str, str] = {}  # from the path
         self.query: dict[str, str] = {}

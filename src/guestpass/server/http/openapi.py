@@ -105,7 +105,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 def _responses(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, shape in route.answers.items():
-        content: dict[str, Any] = {"text/html": {}}
+        content: dict[str, Any] = {route.media: {}}
         if shape is not None:
             content = {"application/json": {"schema": schema_of.get(shape, {"type": "object"})}}
         responses[str(status)] = {"description": "Done." if status != 201 else "Made.", "content": content}  # noqa: PLR2004

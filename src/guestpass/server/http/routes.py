@@ -31,7 +31,7 @@ class Route:
         caller: ``api_key`` (a host's backend), ``token`` (a user's browser, token as Bearer), ``anyone``.
         can: What the API key must have been made for.
         body: The shape of the JSON body; None: there is none.
-        answers: Shape by status; None for an answer that is not JSON of a fixed shape.
+        answers: Shape by status; None for an answer that is not JSON of a fixed shape, but of the type ``media``.
         browser: Called from pages of other origins: answers carry CORS headers, never cookies.
         note: What its reader must know beyond the shapes.
         codes: Error codes beyond those that every route of its kind can answer.
@@ -47,6 +47,7 @@ class Route:
     body: type | None = None
     query: tuple[QueryParameter, ...] = ()
     answers: dict[int, type | None] = field(default_factory=dict)
+    media: str = "text/html"
     browser: bool = False
     codes: tuple[str, ...] = ()
     note: str = ""

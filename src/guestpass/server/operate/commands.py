@@ -31,18 +31,18 @@ def serve(
 
     settings = settings_of(StoreOptions(data_dir), host=host, port=port, workers=workers).settings
     logs.configure(settings.log_level)
-    listener = server.listen(settings)
+    listeners = server.listen(settings)
     is_new = not is_initialized(settings)
 
     async def main() -> None:
         service = await open_embedded(settings)
         secret = await first_key(service) if is_new and sys.stdout.isatty() else None
         if settings.workers > 1:
-            listener.close()  # it has shown that the port is free
+            listeners.close()  # they have shown that the ports are free
             await service.close()
             _greet(service.base_url, settings, secret)
         else:
-            await server.serve(service, listener, lambda: _greet(service.base_url, settings, secret))
+            await server.serve(service, listeners, lambda: _greet(service.base_url, settings, secret))
 
     server.run_loop(main)
     if settings.workers > 1:

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from guestpass.errors import Unavailable
 from guestpass.server.app import open_embedded
 from guestpass.server.operate import logs
 from guestpass.server.operate.commands import first_key
-from guestpass.server.operate.serve import listen, run_loop, serve
+from guestpass.server.operate.serve import Listeners, listen, run_loop, serve
 from guestpass.server.operate.settings import Settings
 
 PORTS_TRIED = 20
@@ -32,7 +31,7 @@ GUEST_LEAVES_SECONDS = 3
 def run(port: int | None, command: Sequence[str] = ()) -> None:
     """Start the demo server, tell the story, start ``command`` beside it, and go on serving until a signal."""
     with tempfile.TemporaryDirectory(prefix="guestpass-demo-") as directory:
-        settings, listener = _settle(directory, port)
+        settings, listeners = _settle(directory, port)
         logs.configure(settings.log_level)
         guest = Guest(command)
 
@@ -46,7 +45,7 @@ def run(port: int | None, command: Sequence[str] = ()) -> None:
                 _tell(service.base_url, secret, directory)
                 guest.start(service.base_url, secret)
 
-            await serve(service, listener, threading.Thread(target=tell, daemon=True).start)
+            await serve(service, listeners, threading.Thread(target=tell, daemon=True).start)
 
         try:
             run_loop(main)
@@ -89,7 +88,7 @@ class Guest:
                 continue
 
 
-def _settle(directory: str, port: int | None) -> tuple[Settings, socket.socket]:
+def _settle(directory: str, port: int | None) -> tuple[Settings, Listeners]:
     """Take the port that was asked for, or the first free one. Raises: Unavailable."""
     first = port or Settings().port
     last = first if port else first + PORTS_TRIED - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from guestpass.server.signing_keys.service import SigningAlgorithm
 
 FILES = (Path("guestpass.toml"), Path("/etc/guestpass/guestpass.toml"))
 _VARIABLE = "GUESTPASS_"
+_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
+PORT_MAX = 65_535
 _SECRETS = frozenset({"master_key"})
 _FLAGS = {"public_url": "--change-url"}  # where it is not the setting's own name
 _ALIASES = {  # the names without suffix mean live
@@ -36,8 +39,15 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     data_dir: Annotated[str, Meta(description="Directory of the embedded store and its master key.")] = "./.guestpass"
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=1, le=65_535, description="Port to listen on.")] = 8787
+    port: Annotated[int, Meta(ge=1, le=PORT_MAX, description="Port to listen on.")] = 8787
     workers: Annotated[int, Meta(ge=1, le=64, description="Server processes that share the port and the store.")] = 1
+    internal_listen: Annotated[
+        str,
+        Meta(
+            description="`host:port` of a second listener for `/metrics`, `/healthz` and `/readyz`, which asks for no "
+            "credential: let only your own machines reach it. `/metrics` then leaves the public port."
+        ),
+    ] = ""
     public_url: Annotated[
         str,
         Meta(
@@ -109,6 +119,7 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], files: tuple[
         _check(name, value, origins[name])
     settings = msgspec.convert(values, Settings, strict=False)
     _check_url("public_url", settings.public_url, origins)
+    _check_address("internal_listen", settings.internal_listen, origins)
     return Sourced(settings, origins)
 
 
@@ -160,3 +171,16 @@ def _check_url(name: str, url: str, origins: Mapping[str, str]) -> None:
         raise SettingsError(
             f"{name} ({origins[name]}) must be an http or https URL without query, fragment or trailing slash."
         )
+
+
+def _check_address(name: str, text: str, origins: Mapping[str, str]) -> None:
+    if text and address_of(text) is None:
+        raise SettingsError(f"{name} ({origins[name]}) must be host:port, like 127.0.0.1:9090 or [::1]:9090.")
+
+
+def address_of(text: str) -> tuple[str, int] | None:
+    """Return the host and the port of ``host:port``, or None where it is not that; an IPv6 address is in brackets."""
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not 1 <= int(found[3]) <= PORT_MAX:
+        return None
+    return found[1] or found[2], int(found[3])
