@@ -88,9 +88,9 @@ class WatchedStore:
         finally:
             self.is_away, self.reads = False, True
 
-    async def write(self, act: Any, item: Any) -> Any:
+    async def write(self, act: Any, item: Any, riders: Any = ()) -> Any:
         self._answers()
-        return await self._store.write(act, item)
+        return await self._store.write(act, item, riders)
 
     async def look_up(self, sql: str, parameters: Any = ()) -> Any:
         self._answers()
@@ -107,8 +107,12 @@ class WatchedStore:
         await self._store.close()
 
     async def at_once(self, act: Any) -> Any:
-        """Run ``act(tx)`` in a transaction of its own: how a test reaches below the API."""
-        return await self._store.write(lambda tx, items: [act(tx) for _ in items], None)
+        """Run ``await act(tx)`` in a transaction of its own: how a test reaches below the API."""
+
+        async def alone(tx: Any, items: list[Any]) -> list[Any]:
+            return [await act(tx) for _ in items]
+
+        return await self._store.write(alone, None)
 
     def _answers(self) -> None:
         if self.is_away:
@@ -227,7 +231,7 @@ class World:
     async def opened(cls, path: Path | str = MEMORY, **settings: Any) -> AsyncIterator[World]:
         """Open the service over a fresh store, in memory unless a path is given."""
         clock = Clock()
-        store = WatchedStore(_migrated(path))
+        store = WatchedStore(_migrated(path, clock))
         service = await open_service(
             Settings(**settings), store, Sealer(MASTER_KEY), clock=clock, entropy=random.Random(7).randbytes
         )
@@ -268,10 +272,10 @@ class World:
         found = ids.decode("sess", like.id)
         first_ms = int(self.clock() * 1000)
 
-        def act(tx: Any) -> None:
-            row = SessionRow(*tx.execute(f"SELECT {sessions.COLUMNS} FROM sessions WHERE id = ?", (found,)).fetchone())
+        async def act(tx: Any) -> None:
+            row = SessionRow(*await tx.fetch_one(f"SELECT {sessions.COLUMNS} FROM sessions WHERE id = ?", (found,)))
             new_ids = (ids.time_ordered(first_ms + n, self.service.entropy(ids.ENTROPY_BYTES)) for n in range(count))
-            sessions.add(tx, [row._replace(id=new_id) for new_id in new_ids])
+            await sessions.add(tx, [row._replace(id=new_id) for new_id in new_ids])
 
         await self.store.at_once(act)
 
@@ -294,8 +298,8 @@ def _accepted(reply: Reply) -> dict[str, Any]:
     return reply.json
 
 
-def _migrated(path: Path | str) -> SqliteStore:
-    store = SqliteStore(path)
+def _migrated(path: Path | str, clock: Clock) -> SqliteStore:
+    store = SqliteStore(path, clock=clock)
     with store.exclusively() as connection:
         if path == MEMORY:
             connection.deserialize(_template())

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 from guestpass.core import ids
 from guestpass.core.bounds import LIFE_SECONDS_MAX
 from guestpass.core.callers.api_key import ALL_CAN
-from guestpass.server.app import DATABASE_FILE, Service, open_embedded
+from guestpass.server.app import DATABASE_FILE, Service, open_configured
 from guestpass.server.operate.settings import Settings
 from guestpass.server.sessions import index, sql
 from guestpass.server.sessions.api import MintRequest
 from guestpass.server.sessions.cleaning import Cleaning
 from guestpass.server.sessions.model import WORD, SessionRow
+from guestpass.server.storage.group_commit import run_now
+from guestpass.server.storage.sqlite import SqliteTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +56,7 @@ class FilledDirectory:
     @classmethod
     async def make(cls, directory: Path, size: int) -> tuple[FilledDirectory, dict[str, float]]:
         """Return it filled, with what the filling cost."""
-        service = await open_embedded(Settings(data_dir=str(directory)))
+        service = await open_configured(Settings(data_dir=str(directory)))
         made = await service.api_keys.create(await service.issuers.at("test"), "bench", can=ALL_CAN, ceiling="*")
         filled = cls(service, made.key, size)
         before = time.perf_counter()
@@ -75,9 +77,10 @@ class FilledDirectory:
                 rows = [self._row(self._filled_at(start + n)) for n in range(count)]
                 self._sample.extend(row.id for row in rows[::every])
                 connection.execute("BEGIN IMMEDIATE")
-                sql.add(connection, rows)
+                tx = SqliteTransaction(connection)
+                run_now(sql.add(tx, rows))
                 before = time.perf_counter_ns()
-                if index.add_run(connection, self._key.issuer, now_ms=int(time.time() * 1000)):
+                if run_now(index.add_run(tx, self._key.issuer, now_ms=int(time.time() * 1000))):
                     indexing.append(time.perf_counter_ns() - before)
                 connection.execute("COMMIT")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -169,8 +172,8 @@ class FilledDirectory:
         )
 
 
-def _add(tx: Transaction, rows: list[SessionRow]) -> list[None]:
-    sql.add(tx, rows)
+async def _add(tx: Transaction, rows: list[SessionRow]) -> list[None]:
+    await sql.add(tx, rows)
     return [None] * len(rows)
 
 

@@ -155,7 +155,7 @@ async def test_paging_stays_right_when_the_index_has_taken_the_sessions_over(wor
     world.clock.advance(seconds=10)
     await world.mint("ada")
     await world.service.jobs.cleaning.feed_index()
-    runs = await world.store.at_once(lambda tx: tx.execute("SELECT count(*) FROM session_runs").fetchone())
+    runs = await world.store.at_once(lambda tx: tx.fetch_one("SELECT count(*) FROM session_runs"))
     assert runs == (1,)
     assert len(await world.host.sessions(externalUserId="ada", limit=2)) == 6
     assert len(await world.host.sessions(externalUserId="bob", limit=2)) == 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guestpass.core import ids
 from guestpass.core.revocation.cutoff import Ending
+from guestpass.server.sessions import index
 from guestpass.server.sessions.model import SessionRow
 from guestpass.server.storage import migrate
 from guestpass.server.storage.sqlite import MEMORY, SqliteStore
@@ -42,3 +43,9 @@ def migrated(path=MEMORY):
     store = SqliteStore(path)
     migrate.upgrade(store)
     return store
+
+
+async def found_ids(tx, issuer, owner, **edges):
+    """All ids of an owner that the index finds, newest first."""
+    found = index.newest_first(tx, issuer, owner, **{"below": index.AFTER_ALL_IDS, **edges})
+    return [session_id async for session_id in found]

@@ -7,6 +7,7 @@ from stored_sessions import ISSUER, key_of, migrated
 
 from guestpass.server.customers import service as customers
 from guestpass.server.customers.model import Derivation, Sighting
+from guestpass.server.storage.sqlite import SqliteTransaction
 
 ADA = key_of("ada")
 
@@ -15,67 +16,71 @@ ADA = key_of("ada")
 def tx():
     store = migrated()
     with store.exclusively() as connection:
-        yield connection
+        yield SqliteTransaction(connection)
+
+
+async def total_changes(tx):
+    return await tx.fetch_one("SELECT total_changes()")
 
 
 def sighting(*, email="ada@example.com", verified=False, seen_at=1):
     return Sighting(ISSUER, ADA, "ada", email, verified, seen_at)
 
 
-def known(tx):
-    return tx.execute("SELECT email, email_verified, first_seen_at FROM customers").fetchall()
+async def known(tx):
+    return await tx.fetch("SELECT email, email_verified, first_seen_at FROM customers")
 
 
-def test_a_customer_is_recorded_once_and_keeps_the_day_he_was_first_seen(tx):
+async def test_a_customer_is_recorded_once_and_keeps_the_day_he_was_first_seen(tx):
     for seen_at in (1, 2):
-        customers.record(tx, sighting(seen_at=seen_at))
-    assert known(tx) == [("ada@example.com", 0, 1)]
+        await customers.record(tx, sighting(seen_at=seen_at))
+    assert await known(tx) == [("ada@example.com", 0, 1)]
 
 
-def test_the_newest_email_is_kept(tx):
-    customers.record(tx, sighting())
-    customers.record(tx, sighting(email="lovelace@example.com", seen_at=2))
-    assert known(tx) == [("lovelace@example.com", 0, 1)]
+async def test_the_newest_email_is_kept(tx):
+    await customers.record(tx, sighting())
+    await customers.record(tx, sighting(email="lovelace@example.com", seen_at=2))
+    assert await known(tx) == [("lovelace@example.com", 0, 1)]
 
 
-def test_an_email_once_verified_stays_so_until_it_changes(tx):
+async def test_an_email_once_verified_stays_so_until_it_changes(tx):
     """A mint that says nothing of it does not take it back; another address has to be verified anew."""
-    customers.record(tx, sighting(verified=True))
-    customers.record(tx, sighting(verified=False))
-    assert known(tx) == [("ada@example.com", 1, 1)]
-    customers.record(tx, sighting(email="lovelace@example.com", verified=False))
-    assert known(tx) == [("lovelace@example.com", 0, 1)]
+    await customers.record(tx, sighting(verified=True))
+    await customers.record(tx, sighting(verified=False))
+    assert await known(tx) == [("ada@example.com", 1, 1)]
+    await customers.record(tx, sighting(email="lovelace@example.com", verified=False))
+    assert await known(tx) == [("lovelace@example.com", 0, 1)]
 
 
-def test_a_mint_that_says_nothing_new_writes_nothing(tx):
+async def test_a_mint_that_says_nothing_new_writes_nothing(tx):
     """A returning user costs a read."""
-    customers.record(tx, sighting(verified=True))
-    before = tx.total_changes
-    customers.record(tx, sighting(verified=True, seen_at=9))
-    assert tx.total_changes == before
+    await customers.record(tx, sighting(verified=True))
+    before = await total_changes(tx)
+    await customers.record(tx, sighting(verified=True, seen_at=9))
+    assert await total_changes(tx) == before
 
 
-def test_a_block_outlives_what_is_known_of_the_customer(tx):
-    customers.record(tx, sighting())
-    customers.block(tx, ISSUER, ADA, now=1, by="us")
-    customers.record(tx, sighting(email="new@example.com"))
-    tx.execute("DELETE FROM customers")
-    assert customers.is_blocked(tx, ISSUER, ADA)
-    assert customers.blocked_among(tx, [(ISSUER, ADA), (ISSUER, key_of("bob"))]) == {(ISSUER, ADA)}
-    customers.unblock(tx, ISSUER, ADA)
-    assert customers.blocked_among(tx, [(ISSUER, ADA)]) == set()
+async def test_a_block_outlives_what_is_known_of_the_customer(tx):
+    await customers.record(tx, sighting())
+    await customers.block(tx, ISSUER, ADA, now=1, by="us")
+    await customers.record(tx, sighting(email="new@example.com"))
+    await tx.execute("DELETE FROM customers")
+    assert await customers.is_blocked(tx, ISSUER, ADA)
+    assert await customers.blocked_among(tx, [(ISSUER, ADA), (ISSUER, key_of("bob"))]) == {(ISSUER, ADA)}
+    await customers.unblock(tx, ISSUER, ADA)
+    assert await customers.blocked_among(tx, [(ISSUER, ADA)]) == set()
 
 
-def test_a_block_is_of_one_issuer(tx):
+async def test_a_block_is_of_one_issuer(tx):
     """test and live never meet."""
-    customers.block(tx, ISSUER, ADA, now=1, by="us")
-    assert not customers.is_blocked(tx, ISSUER + 1, ADA)
+    await customers.block(tx, ISSUER, ADA, now=1, by="us")
+    assert not await customers.is_blocked(tx, ISSUER + 1, ADA)
 
 
-def test_a_second_block_does_not_change_who_made_the_first(tx):
+async def test_a_second_block_does_not_change_who_made_the_first(tx):
     for by in ("us", "others"):
-        customers.block(tx, ISSUER, ADA, now=1, by=by)
-    assert tx.execute("SELECT blocked_by FROM customer_blocks").fetchall() == [("us",)]
+        await customers.block(tx, ISSUER, ADA, now=1, by=by)
+    assert await tx.fetch("SELECT blocked_by FROM customer_blocks") == [("us",)]
 
 
 def test_ids_are_derived_alike_on_every_server_and_apart_from_all_others():

@@ -11,8 +11,9 @@ import time
 import pytest
 
 from guestpass.errors import NotFound, Unavailable
-from guestpass.server.storage import group_commit
-from guestpass.server.storage.sqlite import SqliteStore
+from guestpass.server.storage import acts, group_commit
+from guestpass.server.storage.sqlite import SqliteStore, SqliteTransaction
+from guestpass.server.storage.store import Rider
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ class Gate:
         self.entered = threading.Event()
         self.may_go_on = threading.Event()
 
-    def __call__(self, tx, items):
+    async def __call__(self, tx, items):
         self.entered.set()
         self.may_go_on.wait()
         return items
@@ -50,22 +51,24 @@ def gate():
     gate.may_go_on.set()
 
 
-def note(tx, words):
+async def note(tx, words):
     """Write each word and give back its row's number and itself."""
-    return [(tx.execute("INSERT INTO notes (word) VALUES (?)", (word,)).lastrowid, word) for word in words]
+    return [
+        (*await tx.fetch_one("INSERT INTO notes (word) VALUES (?) RETURNING number", (word,)), word) for word in words
+    ]
 
 
-def echo(tx, items):
+async def echo(tx, items):
     return items
 
 
-def other_echo(tx, items):
+async def other_echo(tx, items):
     return items
 
 
-def break_on_poison(tx, words):
+async def break_on_poison(tx, words):
     """Write each word, and fall over one of them after it was written."""
-    outcomes = note(tx, words)
+    outcomes = await note(tx, words)
     if "poison" in words:
         raise ValueError("poison")
     return outcomes
@@ -97,11 +100,11 @@ async def test_acts_that_wait_share_one_transaction(store, gate):
 async def test_no_transaction_takes_much_more_than_its_share(store, gate):
     groups = []
 
-    def count(tx, items):
+    async def count(tx, items):
         groups.append(len(items))
         return items
 
-    writes = [(count, n) for n in range(group_commit.GROUP_MAX * 3)]
+    writes = [(count, n) for n in range(acts.GROUP_MAX * 3)]
     assert len(await gathered(store, gate, writes)) == len(writes)
     assert sum(groups) == len(writes)
 
@@ -109,8 +112,8 @@ async def test_no_transaction_takes_much_more_than_its_share(store, gate):
 async def test_acts_run_in_the_order_in_which_they_came(store, gate):
     """Also where different acts alternate: a revoke between two mints stays between them."""
 
-    def note_loudly(tx, words):
-        return note(tx, [word.upper() for word in words])
+    async def note_loudly(tx, words):
+        return await note(tx, [word.upper() for word in words])
 
     writes = [(note_loudly if n % 3 == 1 else note, f"word{n}") for n in range(30)]
     outcomes = await gathered(store, gate, writes)
@@ -130,8 +133,8 @@ async def test_what_breaks_an_act_is_raised_to_the_one_it_broke_on(store, gate):
 async def test_wrong_sql_is_the_acts_own_fault(store, gate):
     """It is neither the neighbours' problem nor a reason to try again."""
 
-    def wrong(tx, items):
-        return tx.execute("SELECT * FROM no_such_table").fetchall()
+    async def wrong(tx, items):
+        return await tx.fetch("SELECT * FROM no_such_table")
 
     outcomes = await gathered(store, gate, [(note, "a"), (wrong, None), (note, "b")])
     assert isinstance(outcomes[1], sqlite3.OperationalError)
@@ -139,8 +142,11 @@ async def test_wrong_sql_is_the_acts_own_fault(store, gate):
 
 
 async def test_a_value_that_sqlite_cannot_hold_hits_its_own_item_alone(store, gate):
-    def put(tx, numbers):
-        return [tx.execute("INSERT INTO notes VALUES (?, 'word')", (number,)).lastrowid for number in numbers]
+    async def put(tx, numbers):
+        return [
+            (await tx.fetch_one("INSERT INTO notes VALUES (?, 'word') RETURNING number", (number,)))[0]
+            for number in numbers
+        ]
 
     outcomes = await gathered(store, gate, [(put, 1), (put, 2**63), (put, 2), (put, 1)])
     assert (outcomes[0], outcomes[2]) == (1, 2)
@@ -149,7 +155,7 @@ async def test_a_value_that_sqlite_cannot_hold_hits_its_own_item_alone(store, ga
 
 
 async def test_a_refusal_reaches_only_the_one_it_is_for(store, gate):
-    def refuse_odd(tx, numbers):
+    async def refuse_odd(tx, numbers):
         return [NotFound(str(number)) if number % 2 else number for number in numbers]
 
     outcomes = await gathered(store, gate, [(refuse_odd, n) for n in range(20)])
@@ -161,10 +167,10 @@ async def test_a_refusal_reaches_only_the_one_it_is_for(store, gate):
 async def test_an_act_that_loses_count_harms_nobody_else(store, gate):
     """Its outcomes cannot be told apart, so each item is asked alone; nobody gets a neighbour's."""
 
-    def forget_one(tx, items):
+    async def forget_one(tx, items):
         return items[1:] if len(items) > 1 else items
 
-    def forget_all(tx, items):
+    async def forget_all(tx, items):
         return []
 
     outcomes = await gathered(store, gate, [(forget_one, 1), (forget_one, 2), (forget_all, 3), (echo, 4)])
@@ -174,8 +180,8 @@ async def test_an_act_that_loses_count_harms_nobody_else(store, gate):
 
 
 async def test_an_act_that_ends_the_transaction_costs_its_group_and_nothing_more(store, gate):
-    def end_it(tx, items):
-        tx.execute("ROLLBACK")
+    async def end_it(tx, items):
+        await tx.execute("ROLLBACK")
         raise ValueError("ended")
 
     outcomes = await gathered(store, gate, [(note, "a"), (end_it, None), (note, "b")])
@@ -248,8 +254,12 @@ def test_a_store_outlives_the_event_loop_it_was_first_used_in(tmp_path):
 
     async def give_up_waiting():
         held = threading.Event()
+
+        async def hold(_, items):
+            return [held.wait() for _ in items]
+
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(store.write(lambda _, items: [held.wait() for _ in items], None), 0.01)
+            await asyncio.wait_for(store.write(hold, None), 0.01)
         return held
 
     held = asyncio.run(give_up_waiting())
@@ -258,73 +268,118 @@ def test_a_store_outlives_the_event_loop_it_was_first_used_in(tmp_path):
     asyncio.run(store.close())
 
 
+class TestRiders:
+    """What rides with an item is in its transaction: refused with it, written with it, or neither."""
+
+    @staticmethod
+    async def refuse_poison(tx, words):
+        return [NotFound("poison") if word == "poison" else None for word in words]
+
+    @staticmethod
+    async def note_outcome(tx, noted):
+        await note(tx, [f"{word}: {outcome[1]}" for word, outcome in noted])
+        return [None] * len(noted)
+
+    def riders(self, word):
+        return [Rider(self.refuse_poison, word, self.note_outcome)]
+
+    async def test_an_item_whose_check_refuses_is_never_seen_by_its_act(self, store, gate):
+        holding = await gate.hold(store)
+        waiting = [asyncio.create_task(store.write(note, n, self.riders(n))) for n in ("a", "poison", "b")]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        gate.may_go_on.set()
+        await holding
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+        assert isinstance(outcomes[1], NotFound)
+        assert await words_in(store) == ["a", "b", "a: a", "b: b"]
+
+    async def test_what_was_refused_by_its_act_is_not_noted(self, store):
+        async def refuse(tx, words):
+            return [NotFound() for _ in words]
+
+        with pytest.raises(NotFound):
+            await store.write(refuse, "a", self.riders("a"))
+        assert await words_in(store) == []
+
+    async def test_a_note_that_breaks_takes_its_act_back(self, store):
+        async def break_down(tx, noted):
+            raise ValueError("a note")
+
+        with pytest.raises(ValueError, match="a note"):
+            await store.write(note, "a", [Rider(self.refuse_poison, "a", break_down)])
+        assert await words_in(store) == []
+
+
 class TestAHangingWriter:
     """A dead disk: the thread itself is stuck, and everyone who waits must still be answered."""
 
     @pytest.fixture
     async def committing(self, tmp_path):
         connection = sqlite3.connect(tmp_path / "hang.sqlite3", isolation_level=None, check_same_thread=False)
-        committing = group_commit.GroupCommit(connection, threading.Lock(), hang_seconds=0.2)
+        committing = group_commit.GroupCommit(
+            connection, SqliteTransaction(connection), threading.Lock(), hang_seconds=0.2
+        )
         yield committing
         await committing.close()
         connection.close()
 
     def test_no_request_waits_over_three_seconds(self):
-        assert group_commit.HANG_SECONDS + group_commit.WATCH_SECONDS < 3
+        assert acts.HANG_SECONDS + acts.WATCH_SECONDS < 3
 
     async def test_who_waits_is_answered_and_who_comes_is_refused_at_once(self, committing, gate):
         async def outcome_of(item):
             began = time.monotonic()
             with pytest.raises(Unavailable) as refusal:
-                await committing.submit(gate, item)
+                await committing.submit(gate, item, ())
             return refusal.value, time.monotonic() - began
 
         stuck = asyncio.create_task(outcome_of("stuck"))
         await asyncio.to_thread(gate.entered.wait)
         behind = asyncio.create_task(outcome_of("behind"))
         for refusal, seconds in await asyncio.gather(stuck, behind):
-            assert seconds < 0.2 + 2 * group_commit.WATCH_SECONDS
+            assert seconds < 0.2 + 2 * acts.WATCH_SECONDS
             assert refusal.retry_after_seconds
             assert "not known" in refusal.message, "the stuck act may still be committed, so nothing else may be said"
         _, seconds = await outcome_of("late")
-        assert seconds < group_commit.WATCH_SECONDS
+        assert seconds < acts.WATCH_SECONDS
 
         gate.may_go_on.set()
-        await until(lambda: committing.submit(echo, "again"), "again")
+        await until(lambda: committing.submit(echo, "again", ()), "again")
 
     async def test_what_was_refused_before_it_began_is_never_written(self, committing, gate):
         written = []
 
-        def write_down(_, items):
+        async def write_down(_, items):
             written.extend(items)
             return items
 
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(refused(committing.submit(gate, "stuck")))
+            tasks.create_task(refused(committing.submit(gate, "stuck", ())))
             await asyncio.to_thread(gate.entered.wait)
-            tasks.create_task(refused(committing.submit(write_down, "behind")))
+            tasks.create_task(refused(committing.submit(write_down, "behind", ())))
         gate.may_go_on.set()
-        await until(lambda: committing.submit(write_down, "again"), "again")
+        await until(lambda: committing.submit(write_down, "again", ()), "again")
         assert written == ["again"]
 
     async def test_a_slow_group_counts_for_those_who_wait_behind_it(self, committing):
         """Each group in time, but one behind the other: the wait is what a client sees."""
 
-        def slowly(_, items):
-            time.sleep(0.15)
+        async def slowly(_, items):
+            time.sleep(0.15)  # noqa: ASYNC251 - a slow disk
             return items
 
         async def ask(item, after):
             await asyncio.sleep(after)
             began = time.monotonic()
-            outcome = await asyncio.gather(committing.submit(slowly, item), return_exceptions=True)
+            outcome = await asyncio.gather(committing.submit(slowly, item, ()), return_exceptions=True)
             return outcome[0], time.monotonic() - began
 
         answers = await asyncio.gather(*(ask(n, 0.01 * n) for n in range(8)))
-        assert all(seconds < 0.2 + 2 * group_commit.WATCH_SECONDS for _, seconds in answers)
+        assert all(seconds < 0.2 + 2 * acts.WATCH_SECONDS for _, seconds in answers)
 
     async def test_close_answers_those_who_wait_for_a_dead_disk_and_does_not_wait_for_it(self, committing, gate):
-        stuck = asyncio.create_task(refused(committing.submit(gate, "stuck")))
+        stuck = asyncio.create_task(refused(committing.submit(gate, "stuck", ())))
         await asyncio.to_thread(gate.entered.wait)
         assert await committing.close() is False
         await stuck

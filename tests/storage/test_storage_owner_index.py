@@ -7,11 +7,13 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stored_sessions import ISSUER, NOW_MS, key_of, migrated, row
+from stored_sessions import ISSUER, NOW_MS, found_ids, key_of, migrated, row
 
 from guestpass.core import ids
 from guestpass.server.sessions import index, sql
 from guestpass.server.storage import distinct
+from guestpass.server.storage.group_commit import run_now
+from guestpass.server.storage.sqlite import SqliteTransaction
 
 LONG_SETTLED_MS = NOW_MS + 10 * index.SETTLED_MS
 USERS = ("ada", "bob", "cy")
@@ -29,7 +31,7 @@ def connection():
 def tx(connection):
     """A transaction of which nothing remains."""
     connection.execute("BEGIN")
-    yield connection
+    yield SqliteTransaction(connection)
     connection.execute("ROLLBACK")
 
 
@@ -45,8 +47,12 @@ def add(tx, count, *, dice, issuer=ISSUER, start_ms=NOW_MS):
         )
         for number in range(count)
     ]
-    sql.add(tx, rows)
+    run_now(sql.add(tx, rows))
     return rows
+
+
+def found(tx, owner, **edges):
+    return run_now(found_ids(tx, ISSUER, owner, **edges))
 
 
 def owned(rows, owner, *, below=index.AFTER_ALL_IDS, above=b""):
@@ -66,20 +72,17 @@ def owned(rows, owner, *, below=index.AFTER_ALL_IDS, above=b""):
 def test_a_look_up_finds_what_a_search_of_everything_finds(connection, count, run_sessions, runs, owner, edges, seed):
     connection.execute("BEGIN")
     try:
-        rows = add(connection, count, dice=random.Random(seed))
-        add(connection, 20, dice=random.Random(seed), issuer=ISSUER + 1)
+        tx = SqliteTransaction(connection)
+        rows = add(tx, count, dice=random.Random(seed))
+        add(tx, 20, dice=random.Random(seed), issuer=ISSUER + 1)
         for _ in range(runs):
-            index.add_run(connection, ISSUER, now_ms=LONG_SETTLED_MS, run_sessions=run_sessions)
+            run_now(index.add_run(tx, ISSUER, now_ms=LONG_SETTLED_MS, run_sessions=run_sessions))
         above, below = (ids.first_of(NOW_MS + edge) for edge in edges)
-        assert list(index.newest_first(connection, ISSUER, owner, below=index.AFTER_ALL_IDS)) == owned(rows, owner)
-        assert list(index.newest_first(connection, ISSUER, owner, below=below, above=above)) == owned(
-            rows, owner, below=below, above=above
-        )
+        assert found(tx, owner) == owned(rows, owner)
+        assert found(tx, owner, below=below, above=above) == owned(rows, owner, below=below, above=above)
         for one in rows[::7]:  # a cursor stands on an id itself
-            assert list(index.newest_first(connection, ISSUER, owner, below=one.id)) == owned(rows, owner, below=one.id)
-            assert list(
-                index.newest_first(connection, ISSUER, owner, below=index.AFTER_ALL_IDS, above=one.id)
-            ) == owned(rows, owner, above=one.id)
+            assert found(tx, owner, below=one.id) == owned(rows, owner, below=one.id)
+            assert found(tx, owner, above=one.id) == owned(rows, owner, above=one.id)
     finally:
         connection.execute("ROLLBACK")
 
@@ -87,44 +90,46 @@ def test_a_look_up_finds_what_a_search_of_everything_finds(connection, count, ru
 def test_a_run_waits_until_no_mint_under_way_can_commit_beside_it(tx):
     rows = add(tx, 4, dice=random.Random(1))
     youngest_ms = rows[-1].minted_ms
-    assert not index.add_run(tx, ISSUER, now_ms=youngest_ms + index.SETTLED_MS - 1, run_sessions=4)
-    assert index.add_run(tx, ISSUER, now_ms=youngest_ms + index.SETTLED_MS, run_sessions=4)
-    assert not index.add_run(tx, ISSUER, now_ms=LONG_SETTLED_MS, run_sessions=1), "nothing is left"
+    assert not run_now(index.add_run(tx, ISSUER, now_ms=youngest_ms + index.SETTLED_MS - 1, run_sessions=4))
+    assert run_now(index.add_run(tx, ISSUER, now_ms=youngest_ms + index.SETTLED_MS, run_sessions=4))
+    assert not run_now(index.add_run(tx, ISSUER, now_ms=LONG_SETTLED_MS, run_sessions=1)), "nothing is left"
 
 
 def test_an_unfinished_run_is_not_indexed(tx):
     add(tx, 9, dice=random.Random(1))
-    assert [index.add_run(tx, ISSUER, now_ms=LONG_SETTLED_MS, run_sessions=4) for _ in range(3)] == [True, True, False]
+    assert [run_now(index.add_run(tx, ISSUER, now_ms=LONG_SETTLED_MS, run_sessions=4)) for _ in range(3)] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_run_is_forgotten_when_all_of_its_sessions_are_past(tx):
     rows = sorted(add(tx, 9, dice=random.Random(1)), key=lambda one: one.id)
     for _ in range(3):
-        index.add_run(tx, ISSUER, now_ms=LONG_SETTLED_MS, run_sessions=3)
-    assert index.forget_runs(tx, ISSUER, rows[2].id) == 0, "its last session is not below the edge"
+        run_now(index.add_run(tx, ISSUER, now_ms=LONG_SETTLED_MS, run_sessions=3))
+    assert run_now(index.forget_runs(tx, ISSUER, rows[2].id)) == 0, "its last session is not below the edge"
     gone = sum(1 + (one.organization_key is not None) for one in rows[:3])
-    assert index.forget_runs(tx, ISSUER, rows[3].id) == gone
-    assert list(index.newest_first(tx, ISSUER, key_of("ada"), below=index.AFTER_ALL_IDS)) == owned(
-        rows[3:], key_of("ada")
-    )
+    assert run_now(index.forget_runs(tx, ISSUER, rows[3].id)) == gone
+    assert found(tx, key_of("ada")) == owned(rows[3:], key_of("ada"))
 
 
-def test_a_look_up_probes_runs_and_sorts_nothing(tx):
+def test_a_look_up_probes_runs_and_sorts_nothing(connection, tx):
     """SQLite once took one run's rows for all the rows of all the runs: a thousand times the work."""
     statements = []
-    tx.set_trace_callback(statements.append)
-    list(index.newest_first(tx, ISSUER, key_of("ada"), below=ids.first_of(NOW_MS), above=ids.first_of(0)))
-    tx.set_trace_callback(None)
-    plans = [plan[3] for one in statements for plan in tx.execute(f"EXPLAIN QUERY PLAN {one}")]
+    connection.set_trace_callback(statements.append)
+    found(tx, key_of("ada"), below=ids.first_of(NOW_MS), above=ids.first_of(0))
+    connection.set_trace_callback(None)
+    plans = [plan[3] for one in statements for plan in connection.execute(f"EXPLAIN QUERY PLAN {one}")]
     assert not any("TEMP" in plan or "SCAN" in plan for plan in plans), plans
     assert any("run=? AND owner=? AND id>? AND id<?" in plan for plan in plans), plans
 
 
 def test_the_issuers_are_found_without_reading_their_sessions(tx):
     for issuer in (2, 3, 70):
-        sql.add(tx, [row(issuer=issuer, entropy=n) for n in range(3)])
-    assert distinct.values(tx, "sessions", "issuer") == [2, 3, 70]
-    assert distinct.values(tx, "cuts", "issuer") == []
+        run_now(sql.add(tx, [row(issuer=issuer, entropy=n) for n in range(3)]))
+    assert run_now(distinct.values(tx, "sessions", "issuer")) == [2, 3, 70]
+    assert run_now(distinct.values(tx, "cuts", "issuer")) == []
 
 
 async def test_a_mint_whose_clock_is_behind_the_index_is_given_a_later_id_and_is_found(world):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from stored_sessions import BY_US, ISSUER, NOW_MS, key_of, migrated, row
+from stored_sessions import BY_US, ISSUER, NOW_MS, found_ids, key_of, migrated, row
 
 from guestpass.core import ids
 from guestpass.core.bounds import LIFE_SECONDS_MAX
@@ -37,28 +37,31 @@ async def purge(store, now_ms=NOW_MS):
 
 
 async def at_once(store, act):
-    return await store.write(lambda tx, items: [act(tx) for _ in items], None)
+    async def alone(tx, items):
+        return [await act(tx) for _ in items]
+
+    return await store.write(alone, None)
 
 
-def fill(tx, times_ms, *, issuer=ISSUER):
+async def fill(tx, times_ms, *, issuer=ISSUER):
     """Write a session at each time with all that a session may have; return the rows."""
     rows = [
         row(ms, entropy=issuer * 1000 + number, issuer=issuer, organization="acme", form="opaque")
         for number, ms in enumerate(times_ms)
     ]
-    sql.add(tx, rows)
+    await sql.add(tx, rows)
     for one in rows:
-        sql.add_metadata(tx, issuer, one.id, "{}")
-        sql.add_opaque_token(tx, issuer, one.id, b"hash")
-        revocation_sql.add_revocation(tx, issuer, one.id, BY_US)
-        revocation_sql.add_cut(tx, issuer, Subject("user", one.id), Cut(one.minted_ms + 1, BY_US))
-    while index.add_run(tx, issuer, now_ms=NOW_MS + DAY_MS, run_sessions=5):
+        await sql.add_metadata(tx, issuer, one.id, "{}")
+        await sql.add_opaque_token(tx, issuer, one.id, b"hash")
+        await revocation_sql.add_revocation(tx, issuer, one.id, BY_US)
+        await revocation_sql.add_cut(tx, issuer, Subject("user", one.id), Cut(one.minted_ms + 1, BY_US))
+    while await index.add_run(tx, issuer, now_ms=NOW_MS + DAY_MS, run_sessions=5):
         pass
     return rows
 
 
-def counts(tx):
-    return {table: tx.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
+async def counts(tx):
+    return {table: (await tx.fetch_one(f"SELECT count(*) FROM {table}"))[0] for table in TABLES}
 
 
 async def test_all_that_a_session_had_goes_with_it(store):
@@ -83,12 +86,12 @@ async def test_nothing_within_the_retention_goes(store):
 async def test_a_cut_that_covers_a_session_that_is_kept_is_kept(store):
     """Else a session that was revoked would be listed as alive again."""
 
-    def prepare(tx):
-        _old, young = fill(tx, [EDGE_MS - 1, EDGE_MS])
-        tx.execute("DELETE FROM cuts")
-        tx.execute("DELETE FROM revocations")
+    async def prepare(tx):
+        _old, young = await fill(tx, [EDGE_MS - 1, EDGE_MS])
+        await tx.execute("DELETE FROM cuts")
+        await tx.execute("DELETE FROM revocations")
         for before_ms in (EDGE_MS - 1, EDGE_MS, EDGE_MS + 1, NOW_MS):
-            revocation_sql.add_cut(tx, ISSUER, ALL, Cut(before_ms, BY_US))
+            await revocation_sql.add_cut(tx, ISSUER, ALL, Cut(before_ms, BY_US))
         return young
 
     young = await at_once(store, prepare)
@@ -101,12 +104,12 @@ async def test_a_cut_that_covers_a_session_that_is_kept_is_kept(store):
 async def test_what_outlived_its_sessions_is_found_and_goes(store):
     """A purge that was interrupted, or a user who was thrown out without ever having come."""
 
-    def prepare(tx):
-        fill(tx, range(EDGE_MS - 50, EDGE_MS - 30))
-        tx.execute("DELETE FROM sessions")
-        tx.execute("DELETE FROM session_metadata")
-        tx.execute("DELETE FROM opaque_tokens")
-        revocation_sql.add_cut(tx, 70, Subject("user", key_of("stranger")), Cut(EDGE_MS, BY_US))
+    async def prepare(tx):
+        await fill(tx, range(EDGE_MS - 50, EDGE_MS - 30))
+        await tx.execute("DELETE FROM sessions")
+        await tx.execute("DELETE FROM session_metadata")
+        await tx.execute("DELETE FROM opaque_tokens")
+        await revocation_sql.add_cut(tx, 70, Subject("user", key_of("stranger")), Cut(EDGE_MS, BY_US))
 
     await at_once(store, prepare)
     await purge(store)
@@ -117,19 +120,19 @@ async def test_what_outlived_its_sessions_is_found_and_goes(store):
 async def test_a_batch_is_bounded_whatever_there_is(store, what):
     """No mint commits while one is under way."""
 
-    def prepare(tx):
-        rows = fill(tx, range(EDGE_MS - 100, EDGE_MS - 50))
+    async def prepare(tx):
+        rows = await fill(tx, range(EDGE_MS - 100, EDGE_MS - 50))
         for table in {"sessions", "revocations", "cuts"} - {what}:
-            tx.execute(f"DELETE FROM {table}")
+            await tx.execute(f"DELETE FROM {table}")
         return rows
 
     await at_once(store, prepare)
 
-    def batch(tx):
+    async def batch(tx):
         edge = ids.first_of(EDGE_MS)
         if what == "sessions":
-            return sql.purge(tx, ISSUER, edge, most=7)
-        return revocation.forget_older_than(tx, ISSUER, edge, most=7)
+            return await sql.purge(tx, ISSUER, edge, most=7)
+        return await revocation.forget_older_than(tx, ISSUER, edge, most=7)
 
     assert [await at_once(store, batch) for _ in range(9)] == [7] * 7 + [1, 0]
 
@@ -142,9 +145,12 @@ async def test_a_mint_commits_between_two_batches(store, monkeypatch):
     order = []
     write = store.write
 
+    async def mint(_, items):
+        return [order.append("mint") for _ in items]
+
     async def write_and_note(act, item):
         if item == ISSUER:
-            await write(lambda _, items: [order.append("mint") for _ in items], None)
+            await write(mint, None)
             order.append("batch")
         return await write(act, item)
 
@@ -166,8 +172,8 @@ async def test_purge_and_index_together_never_lose_a_session(store):
         rows += new
         now_ms += DAY_MS // 4
 
-        def feed(tx, now_ms=now_ms):
-            while index.add_run(tx, ISSUER, now_ms=now_ms, run_sessions=7):
+        async def feed(tx, now_ms=now_ms):
+            while await index.add_run(tx, ISSUER, now_ms=now_ms, run_sessions=7):
                 pass
 
         await at_once(store, feed)
@@ -175,8 +181,6 @@ async def test_purge_and_index_together_never_lose_a_session(store):
         edge = ids.first_of(now_ms - DAY_MS - LIFE_SECONDS_MAX * 1000)
         for user in "abc":
             expected = sorted((one.id for one in rows if one.external_user_id == user and one.id >= edge), reverse=True)
-            found = await store.read(
-                lambda tx, user=user: list(index.newest_first(tx, ISSUER, key_of(user), below=index.AFTER_ALL_IDS))
-            )
+            found = await store.read(lambda tx, user=user: found_ids(tx, ISSUER, key_of(user)))
             assert [one for one in found if one >= edge] == expected
     assert len(await store.look_up("SELECT 1 FROM session_runs")) < 30, "runs go, too"

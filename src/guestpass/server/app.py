@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.errors import Unavailable
@@ -26,9 +24,10 @@ from guestpass.server.sessions.verifying import Verifying
 from guestpass.server.signing_keys.routes import SigningKeyRoutes
 from guestpass.server.signing_keys.service import Keyring
 from guestpass.server.storage import facts, migrate
+from guestpass.server.storage.postgres import PostgresStore
 from guestpass.server.storage.sealing import MasterKey, MasterKeyError, Sealer, load_or_create_key_file
 from guestpass.server.storage.sqlite import SqliteStore
-from guestpass.server.storage.store import Store, Transaction
+from guestpass.server.storage.store import Answer, Locks, Query, Store, Transaction
 from guestpass.server.tally import Tally
 
 
@@ -59,26 +58,44 @@ DATABASE_FILE = "guestpass.sqlite3"
 MASTER_KEY_FILE = "master.key"
 
 
-def is_initialized(settings: Settings) -> bool:
-    """Say whether the data directory holds a store."""
-    return (Path(settings.data_dir) / DATABASE_FILE).exists()
+async def is_initialized(settings: Settings) -> bool:
+    """Say whether there is a store where the settings point to. Raises: Unavailable where nobody can tell."""
+    if not settings.database_url:
+        return (Path(settings.data_dir) / DATABASE_FILE).exists()
+    store = _postgres(settings)
+    try:
+        return (await store.read(migrate.schema_of)).revision is not None
+    except Unavailable as fault:
+        raise Unavailable(_cannot_be_reached(settings, fault)) from fault
+    finally:
+        await store.close()
 
 
-async def open_embedded(settings: Settings, tally: Tally | None = None) -> Service:
-    """Open the store in the data directory, make it where it is missing, migrate it, and wire the rooms over it.
+async def open_configured(settings: Settings, tally: Tally | None = None) -> Service:
+    """Open the store that the settings name, make it where it is missing, migrate it, and wire the rooms over it.
 
     Raises: Unavailable, MasterKeyError, SettingsError: sentences for the operator.
     """
-    store, sealer = _open_store(settings)
+    if settings.database_url:
+        return await _opened(settings, *await _open_postgres(settings), tally)
+    store, sealer = _open_embedded(settings)
     try:
         migrate.upgrade(store)
+    except Exception:
+        await store.close()
+        raise
+    return await _opened(settings, store, sealer, tally)
+
+
+async def _opened(settings: Settings, store: Store, sealer: Sealer, tally: Tally | None) -> Service:
+    try:
         return await open_service(settings, store, sealer, tally=tally)
     except Exception:
         await store.close()
         raise
 
 
-def _open_store(settings: Settings) -> tuple[SqliteStore, Sealer]:
+def _open_embedded(settings: Settings) -> tuple[SqliteStore, Sealer]:
     directory = Path(settings.data_dir)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,6 +103,33 @@ def _open_store(settings: Settings) -> tuple[SqliteStore, Sealer]:
     except OSError as fault:
         raise Unavailable(f"The data directory {directory} cannot be used: {fault.strerror}.") from fault
     return SqliteStore(directory / DATABASE_FILE), Sealer(key)
+
+
+async def _open_postgres(settings: Settings) -> tuple[PostgresStore, Sealer]:
+    if not settings.master_key:
+        raise MasterKeyError(
+            "A store on PostgreSQL is shared by several servers, so its master key is in no data directory. Make one "
+            "with: guestpass master-key generate. Give it to every server as GUESTPASS_MASTER_KEY or "
+            "GUESTPASS_MASTER_KEY_FILE, and keep a copy apart from the database. Nothing was changed."
+        )
+    sealer = Sealer(MasterKey.from_text(settings.master_key))
+    store = _postgres(settings)
+    try:
+        await migrate.upgrade_postgres(store)
+    except Unavailable as fault:
+        await store.close()
+        raise Unavailable(_cannot_be_reached(settings, fault)) from fault
+    return store, sealer
+
+
+def _postgres(settings: Settings) -> PostgresStore:
+    return PostgresStore(settings.database_url, prepared_statements=settings.database_prepared_statements)
+
+
+def _cannot_be_reached(settings: Settings, fault: Unavailable) -> str:
+    """Name the database without what its URL may hold besides."""
+    where = settings.database_url.rpartition("@")[2].partition("?")[0]
+    return f"The store at {where} cannot be used: {fault.internal or fault.message}"
 
 
 def _key_of(directory: Path) -> MasterKey:
@@ -161,7 +205,7 @@ def create_internal_app(service: Service) -> Application:
 
 
 def _operate(service: Service) -> OperateRoutes:
-    return OperateRoutes(service.store, service.tally, service.base_url)
+    return OperateRoutes(service.store, service.clock, service.tally, service.base_url)
 
 
 def _application(service: Service, table: RouteTable) -> Application:
@@ -170,24 +214,29 @@ def _application(service: Service, table: RouteTable) -> Application:
 
 async def change_public_url(settings: Settings, url: str) -> None:
     """Make ``url`` the store's public URL; tokens that name the old one are refused from then on."""
-    store = SqliteStore(Path(settings.data_dir) / DATABASE_FILE)
+    embedded = Path(settings.data_dir) / DATABASE_FILE
+    store: Store = _postgres(settings) if settings.database_url else SqliteStore(embedded)
     try:
-        migrate.upgrade(store)
         await _at_once(store, lambda tx: facts.put(tx, facts.PUBLIC_URL, url.encode()))
     finally:
         await store.close()
 
 
-async def _at_once(store: Store, act: Callable[[Transaction], Any]) -> Any:
-    """Run one act alone."""
-    return await store.write(lambda tx, items: [act(tx) for _ in items], None)
+async def _at_once(store: Store, work: Query[Answer]) -> Answer:
+    """Write what belongs to the store as a whole; of several servers that start, one does."""
+
+    async def act(tx: Transaction, items: list[None]) -> list[Answer]:
+        await tx.lock(Locks.STORE, [0])
+        return [await work(tx) for _ in items]
+
+    return await store.write(act, None)
 
 
-def _fixed_public_url(tx: Transaction, settings: Settings) -> str:
-    kept = facts.get(tx, facts.PUBLIC_URL)
+async def _fixed_public_url(tx: Transaction, settings: Settings) -> str:
+    kept = await facts.get(tx, facts.PUBLIC_URL)
     if kept is None:
         url = settings.public_url or f"http://127.0.0.1:{settings.port}"
-        facts.put(tx, facts.PUBLIC_URL, url.encode())
+        await facts.put(tx, facts.PUBLIC_URL, url.encode())
         return url
     if settings.public_url and settings.public_url.encode() != kept:
         raise SettingsError(

@@ -23,7 +23,7 @@ from guestpass.errors import (
     TokenError,
     Unavailable,
 )
-from guestpass.server.app import Service, is_initialized, open_embedded
+from guestpass.server.app import Service, is_initialized, open_configured
 from guestpass.server.operate.settings import Settings, SettingsError, Sourced, load
 from guestpass.server.storage.sealing import MasterKeyError
 
@@ -40,6 +40,8 @@ class StoreOptions:
 
     data_dir: str | None = None
     "Directory of the embedded store. [default: ./.guestpass]"
+    database_url: str | None = None
+    "PostgreSQL, in place of the embedded store: postgresql://user@host:5432/name"
     json: Annotated[bool, Parameter(negative=())] = False
     "Print one JSON value and nothing else."
 
@@ -48,23 +50,25 @@ Env = Annotated[Environment, Parameter(help="test or live")]
 
 
 def settings_of(options: StoreOptions, **flags: Any) -> Sourced:
-    return load({"data_dir": options.data_dir, **flags}, os.environ)
+    return load({"data_dir": options.data_dir, "database_url": options.database_url, **flags}, os.environ)
 
 
 @asynccontextmanager
 async def opened(options: StoreOptions) -> AsyncIterator[Service]:
     """Open the service that ``options`` name; the store must be there. Raises: NotFound."""
     settings = settings_of(options).settings
-    require_store(settings)
-    service = await open_embedded(settings)
+    await require_store(settings)
+    service = await open_configured(settings)
     try:
         yield service
     finally:
         await service.close()
 
 
-def require_store(settings: Settings) -> None:
-    if not is_initialized(settings):
+async def require_store(settings: Settings) -> None:
+    if not await is_initialized(settings):
+        if settings.database_url:
+            raise NotFound("There is no store in this database yet. Make one with: guestpass init")
         raise NotFound(
             f"There is no store in {settings.data_dir}. Make one with: guestpass init --data-dir {settings.data_dir}"
         )

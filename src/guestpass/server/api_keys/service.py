@@ -77,9 +77,9 @@ class ApiKeys:
         key_id = ids.time_ordered(int(now * 1000), self._entropy(ids.ENTROPY_BYTES))
         key = ApiKey(key_id, issuer.number, name, frozenset(can), ceiling, int(now), None)
 
-        def act(tx: Transaction, items: list[NewKey]) -> list[NewKey]:
+        async def act(tx: Transaction, items: list[NewKey]) -> list[NewKey]:
             for new in items:
-                sql.add(tx, new.key, api_key.hash_of(new.secret))
+                await sql.add(tx, new.key, api_key.hash_of(new.secret))
             return items
 
         return await self._store.write(act, NewKey(key, secret))
@@ -101,20 +101,21 @@ class ApiKeys:
         self._remembered.clear()
         return key
 
-    def _revoke(self, tx: Transaction, items: list[_Revoke]) -> list[ApiKey | Exception]:
+    async def _revoke(self, tx: Transaction, items: list[_Revoke]) -> list[ApiKey | Exception]:
         outcomes: list[ApiKey | Exception] = []
+        await revocation.lock_issuers(tx, {issuer for item in items for issuer in item.issuers})
         for item in items:
-            key = sql.by_id(tx, item.key_id)
+            key = await sql.by_id(tx, item.key_id)
             if key is None or key.issuer not in item.issuers:
                 outcomes.append(NotFound("There is no such API key."))
                 continue
             if key.revoked_at is None:
                 now = self._clock()
-                sql.set_revoked(tx, key.id, now=int(now))
+                await sql.set_revoked(tx, key.id, now=int(now))
                 if not item.keep_sessions:
                     ending = Ending(int(now * 1000), item.by, reissue=False)
-                    revocation.cut(tx, key.issuer, Subject("api_key", key.id), ending)
-            outcomes.append(sql.by_id(tx, key.id) or key)
+                    await revocation.cut(tx, key.issuer, Subject("api_key", key.id), ending)
+            outcomes.append(await sql.by_id(tx, key.id) or key)
         return outcomes
 
 
@@ -122,15 +123,15 @@ def public_id(key_id: bytes) -> str:
     return ids.encode_again(WORD, key_id)
 
 
-def is_of(tx: Transaction, issuer: int, key_id: bytes) -> bool:
+async def is_of(tx: Transaction, issuer: int, key_id: bytes) -> bool:
     """Say whether there is such a key of this issuer, revoked or not."""
-    key = sql.by_id(tx, key_id)
+    key = await sql.by_id(tx, key_id)
     return key is not None and key.issuer == issuer
 
 
-def revoked_among(tx: Transaction, key_ids: Iterable[bytes]) -> set[bytes]:
+async def revoked_among(tx: Transaction, key_ids: Iterable[bytes]) -> set[bytes]:
     """Return those that may no longer mint: asked inside the mint's own transaction."""
-    return sql.revoked_among(tx, key_ids)
+    return await sql.revoked_among(tx, key_ids)
 
 
 def _what_is_wrong_with(secret: str) -> str:

@@ -20,8 +20,8 @@ async def by_secret_hash(store: Store, secret_hash: bytes) -> ApiKey | None:
     return _key(rows[0]) if rows else None
 
 
-def add(tx: Transaction, key: ApiKey, secret_hash: bytes) -> None:
-    tx.execute(
+async def add(tx: Transaction, key: ApiKey, secret_hash: bytes) -> None:
+    await tx.execute(
         f"INSERT INTO api_keys ({_COLUMNS}, secret_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (
             key.id,
@@ -36,28 +36,28 @@ def add(tx: Transaction, key: ApiKey, secret_hash: bytes) -> None:
     )
 
 
-def by_id(tx: Transaction, key_id: bytes) -> ApiKey | None:
-    row = tx.execute(f"SELECT {_COLUMNS} FROM api_keys WHERE id = ?", (key_id,)).fetchone()  # noqa: S608
+async def by_id(tx: Transaction, key_id: bytes) -> ApiKey | None:
+    row = await tx.fetch_one(f"SELECT {_COLUMNS} FROM api_keys WHERE id = ?", (key_id,))  # noqa: S608
     return _key(row) if row else None
 
 
-def all_of(tx: Transaction, issuers: Iterable[int]) -> list[ApiKey]:
+async def all_of(tx: Transaction, issuers: Iterable[int]) -> list[ApiKey]:
     """Return the keys of these issuers, oldest first."""
     return [
         _key(row)
         for issuer in issuers
-        for row in tx.execute(f"SELECT {_COLUMNS} FROM api_keys WHERE issuer = ? ORDER BY id", (issuer,))  # noqa: S608
+        for row in await tx.fetch(f"SELECT {_COLUMNS} FROM api_keys WHERE issuer = ? ORDER BY id", (issuer,))  # noqa: S608
     ]
 
 
-def set_revoked(tx: Transaction, key_id: bytes, *, now: int) -> None:
-    tx.execute("UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now, key_id))
+async def set_revoked(tx: Transaction, key_id: bytes, *, now: int) -> None:
+    await tx.execute("UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (now, key_id))
 
 
-def revoked_among(tx: Transaction, key_ids: Iterable[bytes]) -> set[bytes]:
+async def revoked_among(tx: Transaction, key_ids: Iterable[bytes]) -> set[bytes]:
     """Return those that may no longer mint; a key that is not there counts as revoked."""
     return {
         key_id
         for key_id in key_ids
-        if tx.execute("SELECT 1 FROM api_keys WHERE id = ? AND revoked_at IS NULL", (key_id,)).fetchone() is None
+        if await tx.fetch_one("SELECT 1 FROM api_keys WHERE id = ? AND revoked_at IS NULL", (key_id,)) is None
     }

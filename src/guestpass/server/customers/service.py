@@ -22,35 +22,35 @@ __all__ = [
 ]
 
 
-def blocked_among(tx: Transaction, customers: Iterable[tuple[int, bytes]]) -> set[tuple[int, bytes]]:
+async def blocked_among(tx: Transaction, customers: Iterable[tuple[int, bytes]]) -> set[tuple[int, bytes]]:
     """Return those (issuer, customer id) that may not get a session."""
-    if not sql.has_blocks(tx):
+    if not await sql.has_blocks(tx):
         return set()
-    return {customer for customer in customers if sql.is_blocked(tx, *customer)}
+    return {customer for customer in customers if await sql.is_blocked(tx, *customer)}
 
 
-def record(tx: Transaction, sighting: Sighting) -> None:
+async def record(tx: Transaction, sighting: Sighting) -> None:
     """Upsert a customer of whom a mint said more than the session keeps; in the mint's own transaction."""
-    sql.record(tx, sighting)
+    await sql.record(tx, sighting)
 
 
-def remember(tx: Transaction, issuer: int, customer_id: bytes, external_user_id: str, *, now: int) -> None:
+async def remember(tx: Transaction, issuer: int, customer_id: bytes, external_user_id: str, *, now: int) -> None:
     """Record that a customer exists, without saying more of him than is known."""
-    sql.add_if_new(tx, issuer, customer_id, external_user_id, now=now)
+    await sql.add_if_new(tx, issuer, customer_id, external_user_id, now=now)
 
 
-def is_recorded(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
-    return sql.is_recorded(tx, issuer, customer_id)
+async def is_recorded(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
+    return await sql.is_recorded(tx, issuer, customer_id)
 
 
-def is_blocked(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
-    return sql.is_blocked(tx, issuer, customer_id)
+async def is_blocked(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
+    return await sql.is_blocked(tx, issuer, customer_id)
 
 
-def block(tx: Transaction, issuer: int, customer_id: bytes, *, now: int, by: str) -> None:
+async def block(tx: Transaction, issuer: int, customer_id: bytes, *, now: int, by: str) -> None:
     """Refuse the customer's mints from now on; his living sessions are ended by a cut in the same transaction."""
-    sql.add_block(tx, issuer, customer_id, now=now, by=by)
+    await sql.add_block(tx, issuer, customer_id, now=now, by=by)
 
 
-def unblock(tx: Transaction, issuer: int, customer_id: bytes) -> None:
-    sql.remove_block(tx, issuer, customer_id)
+async def unblock(tx: Transaction, issuer: int, customer_id: bytes) -> None:
+    await sql.remove_block(tx, issuer, customer_id)

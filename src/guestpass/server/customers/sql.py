@@ -6,13 +6,14 @@ from guestpass.server.customers.model import Sighting
 from guestpass.server.storage.store import Transaction
 
 
-def record(tx: Transaction, sighting: Sighting) -> None:
+async def record(tx: Transaction, sighting: Sighting) -> None:
     """Upsert what is known of a customer; a row that would not change is only read."""
-    tx.execute(
+    await tx.execute(
         "INSERT INTO customers (issuer, id, external_user_id, email, email_verified, first_seen_at)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (issuer, id) DO UPDATE SET"
         " email = excluded.email, email_verified = excluded.email_verified"
-        " WHERE email IS NOT excluded.email OR email_verified < excluded.email_verified",
+        " WHERE coalesce(customers.email, '') <> coalesce(excluded.email, '')"
+        " OR customers.email_verified < excluded.email_verified",
         (
             sighting.issuer,
             sighting.customer_id,
@@ -24,37 +25,37 @@ def record(tx: Transaction, sighting: Sighting) -> None:
     )
 
 
-def add_if_new(tx: Transaction, issuer: int, customer_id: bytes, external_user_id: str, *, now: int) -> None:
-    tx.execute(
+async def add_if_new(tx: Transaction, issuer: int, customer_id: bytes, external_user_id: str, *, now: int) -> None:
+    await tx.execute(
         "INSERT INTO customers (issuer, id, external_user_id, email, email_verified, first_seen_at)"
         " VALUES (?, ?, ?, NULL, 0, ?) ON CONFLICT DO NOTHING",
         (issuer, customer_id, external_user_id, now),
     )
 
 
-def is_recorded(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
-    row = tx.execute("SELECT 1 FROM customers WHERE issuer = ? AND id = ?", (issuer, customer_id)).fetchone()
+async def is_recorded(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
+    row = await tx.fetch_one("SELECT 1 FROM customers WHERE issuer = ? AND id = ?", (issuer, customer_id))
     return row is not None
 
 
-def add_block(tx: Transaction, issuer: int, customer_id: bytes, *, now: int, by: str) -> None:
-    tx.execute(
+async def add_block(tx: Transaction, issuer: int, customer_id: bytes, *, now: int, by: str) -> None:
+    await tx.execute(
         "INSERT INTO customer_blocks (issuer, customer_id, blocked_at, blocked_by) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         (issuer, customer_id, now, by),
     )
 
 
-def remove_block(tx: Transaction, issuer: int, customer_id: bytes) -> None:
-    tx.execute("DELETE FROM customer_blocks WHERE issuer = ? AND customer_id = ?", (issuer, customer_id))
+async def remove_block(tx: Transaction, issuer: int, customer_id: bytes) -> None:
+    await tx.execute("DELETE FROM customer_blocks WHERE issuer = ? AND customer_id = ?", (issuer, customer_id))
 
 
-def is_blocked(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
-    row = tx.execute(
+async def is_blocked(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
+    row = await tx.fetch_one(
         "SELECT 1 FROM customer_blocks WHERE issuer = ? AND customer_id = ?", (issuer, customer_id)
-    ).fetchone()
+    )
     return row is not None
 
 
-def has_blocks(tx: Transaction) -> bool:
-    return tx.execute("SELECT 1 FROM customer_blocks LIMIT 1").fetchone() is not None
+async def has_blocks(tx: Transaction) -> bool:
+    return await tx.fetch_one("SELECT 1 FROM customer_blocks LIMIT 1") is not None

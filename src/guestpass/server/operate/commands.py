@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from guestpass.core.callers.api_key import ALL_CAN
 from guestpass.core.tokens.operations import UNRESTRICTED
-from guestpass.server.app import Service, change_public_url, is_initialized, open_embedded
+from guestpass.server.app import Service, change_public_url, is_initialized, open_configured
 from guestpass.server.command_line import FAILED, OK, StoreOptions, require_store, run, settings_of, show, show_table
 from guestpass.server.operate import logs
 from guestpass.server.operate.settings import Settings, Sourced
@@ -25,17 +25,18 @@ def serve(
     port: Annotated[int | None, Parameter(help="Port to listen on. [default: 8787]")] = None,
     workers: Annotated[int | None, Parameter(help="Server processes. [default: 1]")] = None,
     data_dir: Annotated[str | None, Parameter(help="Directory of the store. [default: ./.guestpass]")] = None,
+    database_url: Annotated[str | None, Parameter(help="PostgreSQL: postgresql://user@host:5432/name")] = None,
 ) -> None:
-    """Start the server. An empty data directory is initialized."""
+    """Start the server. An empty data directory, or an empty database, is initialized."""
     from guestpass.server.operate import serve as server  # noqa: PLC0415 - uvicorn is loaded by this command alone
 
-    settings = settings_of(StoreOptions(data_dir), host=host, port=port, workers=workers).settings
+    settings = settings_of(StoreOptions(data_dir, database_url), host=host, port=port, workers=workers).settings
     logs.configure(settings.log_level)
     listeners = server.listen(settings)
-    is_new = not is_initialized(settings)
 
     async def main() -> None:
-        service = await open_embedded(settings)
+        is_new = not await is_initialized(settings)
+        service = await open_configured(settings)
         secret = await first_key(service) if is_new and sys.stdout.isatty() else None
         if settings.workers > 1:
             listeners.close()  # they have shown that the ports are free
@@ -58,11 +59,12 @@ def init(
     options = options or StoreOptions()
     sourced = settings_of(options, public_url=change_url)
     if change_url is not None:
-        require_store(sourced.settings)
-        run(change_public_url(sourced.settings, change_url))
+        run(_change_url(sourced.settings, change_url))
     base_url = run(_init(sourced.settings))
     where = sourced.settings.data_dir
-    text = f"The store in {where} is ready; its public URL is {base_url}.\nNext: guestpass keys create --name mine --data-dir {where}"
+    text = f"The store is ready; its public URL is {base_url}.\nNext: guestpass keys create --name mine"
+    if not sourced.settings.database_url:
+        text += f" --data-dir {where}"
     show({"dataDir": where, "publicUrl": base_url}, as_json=options.json, text=text)
 
 
@@ -116,8 +118,13 @@ def _setting(sourced: Sourced, name: str, *, with_origin: bool) -> dict[str, str
     return {**row, "origin": sourced.origins[name]} if with_origin else row
 
 
+async def _change_url(settings: Settings, url: str) -> None:
+    await require_store(settings)
+    await change_public_url(settings, url)
+
+
 async def _init(settings: Settings) -> str:
-    service = await open_embedded(settings)
+    service = await open_configured(settings)
     await service.close()
     return service.base_url
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from guestpass.errors import Unavailable
-from guestpass.server.app import open_embedded
+from guestpass.server.app import open_configured
 from guestpass.server.operate import logs
 from guestpass.server.operate.commands import first_key
 from guestpass.server.operate.serve import Listeners, listen, run_loop, serve
@@ -38,7 +38,7 @@ def run(port: int | None, command: Sequence[str] = ()) -> None:
         async def main() -> None:
             # A closed terminal ends the demo as Ctrl-C does, or the guest and the directory would stay behind.
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, os.kill, os.getpid(), signal.SIGTERM)
-            service = await open_embedded(settings)
+            service = await open_configured(settings)
             secret = await first_key(service)
 
             def tell() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guestpass.errors import GuestpassError
-from guestpass.server.app import MASTER_KEY_FILE, Service, is_initialized, open_embedded
+from guestpass.server.app import MASTER_KEY_FILE, Service, is_initialized, open_configured
 from guestpass.server.operate.settings import Settings, SettingsError, Sourced
 from guestpass.server.storage.sealing import MasterKeyError
 
@@ -27,12 +27,14 @@ class Finding(NamedTuple):
 async def examine(sourced: Sourced) -> list[Finding]:
     """Return what is right and wrong, most basic first; later findings are left out where they could not be made."""
     settings = sourced.settings
-    findings = [_clock(), _directory(settings)]
-    if not findings[-1].ok or not is_initialized(settings):
-        return findings
-    findings += [_key_file(settings), _disk(settings)]
+    findings = [_clock()]
+    if not settings.database_url:
+        findings.append(_directory(settings, is_store=await is_initialized(settings)))
+        if not findings[-1].ok:
+            return findings
+        findings += [_key_file(settings), _disk(settings)]
     try:
-        service = await open_embedded(settings)
+        service = await open_configured(settings)
     except (GuestpassError, MasterKeyError, SettingsError) as fault:
         return [*findings, Finding("store", ok=False, detail=str(fault))]
     try:
@@ -50,7 +52,7 @@ def _clock() -> Finding:
     return Finding("clock", ok=True, detail=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)))
 
 
-def _directory(settings: Settings) -> Finding:
+def _directory(settings: Settings, *, is_store: bool) -> Finding:
     path = Path(settings.data_dir)
     if not path.exists():
         return Finding(
@@ -58,7 +60,7 @@ def _directory(settings: Settings) -> Finding:
         )
     if not os.access(path, os.W_OK):
         return Finding("data directory", ok=False, detail=f"{path} cannot be written by this user; mints answer 503")
-    if not is_initialized(settings):
+    if not is_store:
         return Finding(
             "data directory", ok=False, detail=f"{path} holds no store; run: guestpass init --data-dir {path}"
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from guestpass.errors import NotFound
+from guestpass.errors import NotFound, Unavailable
+from guestpass.server.clock import Clock
 from guestpass.server.http import docs_page, openapi
 from guestpass.server.http.exchange import Answer, Exchange, Headers, answer
 from guestpass.server.http.peer import is_this_machine
 from guestpass.server.http.routes import Handler, Route, RouteTable
 from guestpass.server.storage import migrate
-from guestpass.server.storage.store import Store
+from guestpass.server.storage.store import Store, Transaction
 from guestpass.server.tally import Tally
 
 _METRICS_ELSEWHERE = (
@@ -23,10 +24,13 @@ _HTML: Headers = (
     (b"x-content-type-options", b"nosniff"),
 )
 
+CLOCKS_APART_SECONDS_MAX = 5  # between servers of one store
+
 
 class OperateRoutes:
-    def __init__(self, store: Store, tally: Tally, base_url: str) -> None:
+    def __init__(self, store: Store, clock: Clock, tally: Tally, base_url: str) -> None:
         self._store = store
+        self._clock = clock
         self._tally = tally
         self._base_url = base_url
         self._openapi = b""
@@ -44,7 +48,13 @@ class OperateRoutes:
         return answer({"status": "ok"})
 
     async def ready(self, _: Exchange) -> Answer:
-        schema = await self._store.read(migrate.schema_of)
+        schema, store_ms = await self._store.read(_schema_and_clock)
+        apart = self._clock() - store_ms / 1000
+        if abs(apart) > CLOCKS_APART_SECONDS_MAX:
+            raise Unavailable(
+                f"This server's clock is {abs(apart):.1f} s {'ahead of' if apart > 0 else 'behind'} the store's; "
+                f"at most {CLOCKS_APART_SECONDS_MAX} s are allowed. Set the clocks by NTP."
+            )
         return answer(migrate.readiness(schema))
 
     async def metrics(self, _: Exchange) -> Answer:
@@ -102,3 +112,7 @@ def _metrics_at(handler: Handler) -> Route:
         codes=("NOT_FOUND",),
         note="For clients on the server's own machine, until `GUESTPASS_INTERNAL_LISTEN` moves it to a port of its own.",
     )
+
+
+async def _schema_and_clock(tx: Transaction) -> tuple[migrate.Schema, int]:
+    return await migrate.schema_of(tx), await tx.now_ms()

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import uvicorn
 
 from guestpass.errors import Unavailable
-from guestpass.server.app import Service, create_app, create_internal_app, open_embedded
+from guestpass.server.app import Service, create_app, create_internal_app, open_configured
 from guestpass.server.http.application import Application
 from guestpass.server.operate import logs
 from guestpass.server.operate.gathered import GatheringProtocol
@@ -197,7 +197,7 @@ def work(settings: Settings, supervisor: int, counts: Array[c_uint64], place: in
 
     async def main() -> None:
         watching = asyncio.create_task(_end_without(supervisor))
-        await serve(await open_embedded(settings, tally), listeners)
+        await serve(await open_configured(settings, tally), listeners)
         watching.cancel()
 
     run_loop(main)

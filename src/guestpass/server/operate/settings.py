@@ -20,7 +20,7 @@ FILES = (Path("guestpass.toml"), Path("/etc/guestpass/guestpass.toml"))
 _VARIABLE = "GUESTPASS_"
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
 PORT_MAX = 65_535
-_SECRETS = frozenset({"master_key"})
+_SECRETS = frozenset({"master_key", "database_url"})
 _FLAGS = {"public_url": "--change-url"}  # where it is not the setting's own name
 _ALIASES = {  # the names without suffix mean live
     "GUESTPASS_ISSUER": "issuer_live",
@@ -38,6 +38,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Every setting of a server. The documentation page is generated from these lines."""
 
     data_dir: Annotated[str, Meta(description="Directory of the embedded store and its master key.")] = "./.guestpass"
+    database_url: Annotated[
+        str,
+        Meta(
+            description="PostgreSQL 15 or newer in place of the embedded store, like "
+            "`postgresql://user@host:5432/name`. Several hosts, joined by commas, are one primary and its standbys."
+        ),
+    ] = ""
+    database_prepared_statements: Annotated[
+        bool, Meta(description="Off behind a PgBouncer older than 1.21 in transaction mode.")
+    ] = True
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=PORT_MAX, description="Port to listen on.")] = 8787
     workers: Annotated[int, Meta(ge=1, le=64, description="Server processes that share the port and the store.")] = 1

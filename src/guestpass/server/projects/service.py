@@ -37,8 +37,10 @@ class Issuers:
     async def make_default(self) -> Project:
         """Make the project ``default`` where it is missing."""
 
-        def act(tx: Transaction, items: list[str]) -> list[Project]:
-            return [sql.add_if_new(tx, project_id, DEFAULT_PROJECT, now=int(self._clock())) for project_id in items]
+        async def act(tx: Transaction, items: list[str]) -> list[Project]:
+            return [
+                await sql.add_if_new(tx, project_id, DEFAULT_PROJECT, now=int(self._clock())) for project_id in items
+            ]
 
         now_ms = int(self._clock() * 1000)
         new_id = ids.encode("proj", ids.time_ordered(now_ms, self._entropy(ids.ENTROPY_BYTES)))

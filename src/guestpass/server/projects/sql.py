@@ -10,13 +10,14 @@ from guestpass.server.storage.store import Store, Transaction
 _COLUMNS = "number, id, name"
 
 
-def add_if_new(tx: Transaction, project_id: str, name: str, *, now: int) -> Project:
+async def add_if_new(tx: Transaction, project_id: str, name: str, *, now: int) -> Project:
     """Insert a project of that name, or return the one that is there."""
-    tx.execute(
+    await tx.execute(
         "INSERT INTO projects (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
         (project_id, name, now),
     )
-    return Project(*tx.execute(f"SELECT {_COLUMNS} FROM projects WHERE name = ?", (name,)).fetchone())  # noqa: S608
+    (found,) = await tx.fetch(f"SELECT {_COLUMNS} FROM projects WHERE name = ?", (name,))  # noqa: S608
+    return Project(*found)
 
 
 async def by_id(store: Store, project_id: str) -> Project | None:

@@ -9,22 +9,31 @@ from guestpass.core.revocation.cutoff import Cut, Ending, cut_before, ending_of
 from guestpass.server.revocation import sql
 from guestpass.server.revocation.model import ALL, CutMade, Subject, SubjectsOfSession
 from guestpass.server.revocation.status_lists import Entry, LeasedList
-from guestpass.server.storage.store import Store, Transaction
+from guestpass.server.storage.store import Locks, Store, Transaction
 
 __all__ = [
     "ALL", "CutMade", "Entry", "LeasedList", "Subject", "SubjectsOfSession", "cut", "end_one", "ending_in", "floors",
-    "forget_older_than", "issuers_with_endings", "lease_status_list", "look_up_ending", "was_ended_by",
+    "forget_older_than", "issuers_with_endings", "lease_status_list", "lock_issuers", "look_up_ending", "was_ended_by",
 ]  # fmt: skip
 
 
-def floors(tx: Transaction, issuer: int, minted: Iterable[tuple[SubjectsOfSession, int]]) -> list[int]:
+async def lock_issuers(tx: Transaction, issuers: Iterable[int], *, shared: bool = False) -> None:
+    """Take a turn at issuers before anything of theirs is read: mints share it, whatever makes a cut has it alone.
+
+    So a mint either commits before a cut, and is below it, or sees the cut and takes a later id.
+    """
+    await tx.lock(Locks.ISSUER, issuers, shared=shared)
+
+
+async def floors(tx: Transaction, issuer: int, minted: Iterable[tuple[SubjectsOfSession, int]]) -> list[int]:
     """Return for each (subjects, milliseconds of the id) the milliseconds that its id must at least carry.
 
     What is minted after a cut's answer lives: a mint whose id lies below a cut that covers it needs a later id.
     """
-    horizon = sql.horizon(tx, issuer)
+    horizon = await sql.horizon(tx, issuer)
     return [
-        0 if ms >= horizon else _floor(sql.cuts_over(tx, issuer, subjects, minted_ms=ms)) for subjects, ms in minted
+        0 if ms >= horizon else _floor(await sql.cuts_over(tx, issuer, subjects, minted_ms=ms))
+        for subjects, ms in minted
     ]
 
 
@@ -32,37 +41,37 @@ def _floor(cuts: list[Cut]) -> int:
     return max((cut.before_ms for cut in cuts), default=0)
 
 
-def end_one(tx: Transaction, issuer: int, session_id: bytes, ending: Ending) -> None:
+async def end_one(tx: Transaction, issuer: int, session_id: bytes, ending: Ending) -> None:
     """End one session; ending it again changes nothing but may take back an earlier ``reissue``."""
-    sql.add_revocation(tx, issuer, session_id, ending)
+    await sql.add_revocation(tx, issuer, session_id, ending)
 
 
-def cut(
+async def cut(
     tx: Transaction, issuer: int, subject: Subject, ending: Ending, *, issued_before_ms: int | None = None
 ) -> CutMade:
     """End every session of ``subject`` that was minted until now, or before ``issued_before_ms``, in one row."""
     before_ms = issued_before_ms
     if before_ms is None:
-        highest_ms = sql.highest_committed_ms(tx, issuer)
-        before_ms = cut_before(store_clock_ms=ending.at_ms, highest_committed_ms=highest_ms)
-    is_new = sql.add_cut(tx, issuer, subject, Cut(before_ms, ending))
+        highest_ms = await sql.highest_committed_ms(tx, issuer)
+        before_ms = cut_before(store_clock_ms=await tx.now_ms(), highest_committed_ms=highest_ms)
+    is_new = await sql.add_cut(tx, issuer, subject, Cut(before_ms, ending))
     return CutMade(issuer, subject, before_ms, ending, is_new)
 
 
-def was_ended_by(
+async def was_ended_by(
     tx: Transaction, made: CutMade, session_id: bytes, subjects: SubjectsOfSession, own: Ending | None
 ) -> bool:
     """Say whether ``made``, and nothing before it, ended a session."""
-    cuts = sql.cuts_over(tx, made.issuer, subjects, minted_ms=ids.unix_ms_of(session_id))
+    cuts = await sql.cuts_over(tx, made.issuer, subjects, minted_ms=ids.unix_ms_of(session_id))
     return made.is_new and own is None and cuts == [Cut(made.before_ms, made.ending)]
 
 
-def ending_in(
+async def ending_in(
     tx: Transaction, issuer: int, session_id: bytes, subjects: SubjectsOfSession, own: Ending | None, horizon: int
 ) -> Ending | None:
     """Say how a session was ended, inside a transaction."""
     minted_ms = ids.unix_ms_of(session_id)
-    cuts = [] if minted_ms >= horizon else sql.cuts_over(tx, issuer, subjects, minted_ms=minted_ms)
+    cuts = [] if minted_ms >= horizon else await sql.cuts_over(tx, issuer, subjects, minted_ms=minted_ms)
     return ending_of(minted_ms, own, cuts)
 
 
@@ -75,16 +84,16 @@ async def look_up_ending(
     return ending_of(minted_ms, own, cuts)
 
 
-def lease_status_list(tx: Transaction, issuer: int, *, now: int) -> int:
+async def lease_status_list(tx: Transaction, issuer: int, *, now: int) -> int:
     """Take a new status list for this process alone; return its number."""
-    return sql.lease_status_list(tx, issuer, now=now)
+    return await sql.lease_status_list(tx, issuer, now=now)
 
 
-def issuers_with_endings(tx: Transaction) -> list[int]:
+async def issuers_with_endings(tx: Transaction) -> list[int]:
     """Return the issuers whose endings may have to be forgotten some day."""
-    return sql.issuers_with_endings(tx)
+    return await sql.issuers_with_endings(tx)
 
 
-def forget_older_than(tx: Transaction, issuer: int, edge: bytes, *, most: int) -> int:
+async def forget_older_than(tx: Transaction, issuer: int, edge: bytes, *, most: int) -> int:
     """Drop up to ``most`` endings that only sessions below ``edge`` could need; return how many rows went."""
-    return sql.forget_older_than(tx, issuer, edge, ids.unix_ms_of(edge), most=most)
+    return await sql.forget_older_than(tx, issuer, edge, ids.unix_ms_of(edge), most=most)

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from guestpass.core import ids
 from guestpass.core.revocation.cutoff import Cut, Ending
-from guestpass.server.revocation.model import Subject, SubjectsOfSession
+from guestpass.server.revocation.model import NOBODY_IN_PARTICULAR, Subject, SubjectsOfSession
 from guestpass.server.storage import distinct
 from guestpass.server.storage.store import Row, Store, Transaction
 
 
-def horizon(tx: Transaction, issuer: int) -> int:
+async def horizon(tx: Transaction, issuer: int) -> int:
     """Return the milliseconds below which a session's id must be for any cut to cover it."""
-    row = tx.execute("SELECT before_ms FROM cut_horizons WHERE issuer = ?", (issuer,)).fetchone()
+    row = await tx.fetch_one("SELECT before_ms FROM cut_horizons WHERE issuer = ?", (issuer,))
     return row[0] if row else 0
 
 
@@ -21,21 +21,21 @@ def horizon(tx: Transaction, issuer: int) -> int:
 _CUTS = " UNION ALL ".join(
     "SELECT before_ms, revoked_at_ms, revoked_by, reissue FROM cuts"  # noqa: S608
     f" WHERE issuer = ?1 AND kind = '{kind}' AND subject = {subject} AND before_ms > ?2"
-    for kind, subject in (("all", "x''"), ("user", "?3"), ("api_key", "?4"), ("organization", "?5"))
+    for kind, subject in (("all", "?6"), ("user", "?3"), ("api_key", "?4"), ("organization", "?5"))
 )
 
 
 def _parameters(issuer: int, subjects: SubjectsOfSession, minted_ms: int) -> Row:
-    return issuer, minted_ms, subjects.customer_id, subjects.api_key_id, subjects.organization_key
+    return issuer, minted_ms, subjects.customer_id, subjects.api_key_id, subjects.organization_key, NOBODY_IN_PARTICULAR
 
 
 def _cuts(rows: Iterable[Row]) -> list[Cut]:
     return [Cut(before, Ending(at, by, bool(reissue))) for before, at, by, reissue in rows]
 
 
-def cuts_over(tx: Transaction, issuer: int, subjects: SubjectsOfSession, *, minted_ms: int) -> list[Cut]:
+async def cuts_over(tx: Transaction, issuer: int, subjects: SubjectsOfSession, *, minted_ms: int) -> list[Cut]:
     """Return the cuts that cover a session of these subjects, minted then."""
-    return _cuts(tx.execute(_CUTS, _parameters(issuer, subjects, minted_ms)))
+    return _cuts(await tx.fetch(_CUTS, _parameters(issuer, subjects, minted_ms)))
 
 
 async def look_up_cuts_over(store: Store, issuer: int, subjects: SubjectsOfSession, *, minted_ms: int) -> list[Cut]:
@@ -43,61 +43,59 @@ async def look_up_cuts_over(store: Store, issuer: int, subjects: SubjectsOfSessi
     return _cuts(await store.look_up(_CUTS, _parameters(issuer, subjects, minted_ms)))
 
 
-def highest_committed_ms(tx: Transaction, issuer: int) -> int:
+async def highest_committed_ms(tx: Transaction, issuer: int) -> int:
     """Return the milliseconds of the highest session id that was committed, 0 where there is none."""
-    row = tx.execute("SELECT max(id) FROM sessions WHERE issuer = ?", (issuer,)).fetchone()
-    return ids.unix_ms_of(row[0]) if row[0] else 0
+    row = await tx.fetch_one("SELECT id FROM sessions WHERE issuer = ? ORDER BY id DESC LIMIT 1", (issuer,))
+    return ids.unix_ms_of(row[0]) if row else 0
 
 
-def add_cut(tx: Transaction, issuer: int, subject: Subject, cut: Cut) -> bool:
+async def add_cut(tx: Transaction, issuer: int, subject: Subject, cut: Cut) -> bool:
     """Write a cut; say whether it is new."""
-    written = tx.execute(
+    written = await tx.execute(
         "INSERT INTO cuts (issuer, kind, subject, before_ms, revoked_at_ms, revoked_by, reissue)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (issuer, subject.kind, subject.key, cut.before_ms, *cut.ending),
     )
-    tx.execute(
+    await tx.execute(
         "INSERT INTO cut_horizons (issuer, before_ms) VALUES (?, ?)"
-        " ON CONFLICT (issuer) DO UPDATE SET before_ms = max(before_ms, excluded.before_ms)",
+        " ON CONFLICT (issuer) DO UPDATE SET before_ms = excluded.before_ms WHERE cut_horizons.before_ms < excluded.before_ms",
         (issuer, cut.before_ms),
     )
-    return written.rowcount > 0
+    return written > 0
 
 
-def add_revocation(tx: Transaction, issuer: int, session_id: bytes, ending: Ending) -> None:
+async def add_revocation(tx: Transaction, issuer: int, session_id: bytes, ending: Ending) -> None:
     """Record a session's own ending. Of several the earliest stays, and loses ``reissue`` to one without."""
-    tx.execute(
+    await tx.execute(
         "INSERT INTO revocations (issuer, id, revoked_at_ms, revoked_by, reissue) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (issuer, id) DO UPDATE SET reissue = min(reissue, excluded.reissue)",
+        " ON CONFLICT (issuer, id) DO UPDATE SET reissue = revocations.reissue * excluded.reissue",
         (issuer, session_id, *ending),
     )
 
 
-def lease_status_list(tx: Transaction, issuer: int, *, now: int) -> int:
+async def lease_status_list(tx: Transaction, issuer: int, *, now: int) -> int:
     """Take a new status list for one server process alone; return its number."""
-    cursor = tx.execute("INSERT INTO status_lists (issuer, leased_at) VALUES (?, ?)", (issuer, now))
-    assert cursor.lastrowid is not None  # noqa: S101
-    return cursor.lastrowid
+    ((number,),) = await tx.fetch(
+        "INSERT INTO status_lists (issuer, leased_at) VALUES (?, ?) RETURNING number", (issuer, now)
+    )
+    return int(number)
 
 
-def issuers_with_endings(tx: Transaction) -> list[int]:
+async def issuers_with_endings(tx: Transaction) -> list[int]:
     """Return the issuers that have cuts or revocations, some of them perhaps of sessions that are gone."""
-    return sorted({*distinct.values(tx, "cuts", "issuer"), *distinct.values(tx, "revocations", "issuer")})
+    return sorted({*await distinct.values(tx, "cuts", "issuer"), *await distinct.values(tx, "revocations", "issuer")})
 
 
-def forget_older_than(tx: Transaction, issuer: int, edge: bytes, edge_ms: int, *, most: int) -> int:
+async def forget_older_than(tx: Transaction, issuer: int, edge: bytes, edge_ms: int, *, most: int) -> int:
     """Drop up to ``most`` rows of each kind that only sessions below ``edge`` could need; return how many went."""
-    gone = tx.execute(
+    gone = await tx.execute(
         "DELETE FROM revocations WHERE (issuer, id) IN"
         " (SELECT issuer, id FROM revocations WHERE issuer = ? AND id < ? ORDER BY id LIMIT ?)",
         (issuer, edge, most),
-    ).rowcount
+    )
     key = "issuer, kind, subject, before_ms, revoked_at_ms, reissue"
-    return (
-        gone
-        + tx.execute(
-            f"DELETE FROM cuts WHERE ({key}) IN"  # noqa: S608
-            f" (SELECT {key} FROM cuts WHERE issuer = ? AND before_ms <= ? ORDER BY before_ms LIMIT ?)",
-            (issuer, edge_ms, most),
-        ).rowcount
+    return gone + await tx.execute(
+        f"DELETE FROM cuts WHERE ({key}) IN"  # noqa: S608
+        f" (SELECT {key} FROM cuts WHERE issuer = ? AND before_ms <= ? ORDER BY before_ms LIMIT ?)",
+        (issuer, edge_ms, most),
     )

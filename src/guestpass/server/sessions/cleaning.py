@@ -10,7 +10,7 @@ from guestpass.core.bounds import LIFE_SECONDS_MAX
 from guestpass.server.clock import Clock
 from guestpass.server.revocation import service as revocation
 from guestpass.server.sessions import index, sql
-from guestpass.server.storage.store import Act, Store, Transaction
+from guestpass.server.storage.store import Act, Locks, Store, Transaction
 
 PURGE_BATCH = 500  # rows of one act, in which no mint commits: a millisecond, or tens where each has 16 KiB of metadata
 _DAY_SECONDS = 86_400
@@ -26,8 +26,9 @@ class Cleaning:
         """Add every run that is full and settled."""
         now_ms = int(self._clock() * 1000)
 
-        def act(tx: Transaction, issuers: list[int]) -> list[bool]:
-            return [index.add_run(tx, issuer, now_ms=now_ms) for issuer in issuers]
+        async def act(tx: Transaction, issuers: list[int]) -> list[bool]:
+            await revocation.lock_issuers(tx, issuers)
+            return [await index.add_run(tx, issuer, now_ms=now_ms) for issuer in issuers]
 
         for issuer in await self._store.read(lambda tx: _issuers_with_a_run_due(tx, now_ms)):
             await self._batch_by_batch(act, issuer)
@@ -40,8 +41,9 @@ class Cleaning:
         kept_seconds = self._retention_days * _DAY_SECONDS + LIFE_SECONDS_MAX
         edge = ids.first_of(max(0, int((self._clock() - kept_seconds) * 1000)))
 
-        def act(tx: Transaction, issuers: list[int]) -> list[int]:
-            return [_purge_batch(tx, issuer, edge) for issuer in issuers]
+        async def act(tx: Transaction, issuers: list[int]) -> list[int]:
+            await tx.lock(Locks.HOUSEKEEPING, issuers)
+            return [await _purge_batch(tx, issuer, edge) for issuer in issuers]
 
         total = 0
         for issuer in await self._store.read(_issuers_with_anything):
@@ -57,19 +59,25 @@ class Cleaning:
         return total
 
 
-def _issuers_with_a_run_due(tx: Transaction, now_ms: int) -> list[int]:
+async def _issuers_with_a_run_due(tx: Transaction, now_ms: int) -> list[int]:
     """Look beside the writer, which then has nothing to do for all the others."""
-    return [issuer for issuer in sql.issuers_with_sessions(tx) if index.due(tx, issuer, now_ms=now_ms)]
+    return [issuer for issuer in await sql.issuers_with_sessions(tx) if await index.due(tx, issuer, now_ms=now_ms)]
 
 
-def _issuers_with_anything(tx: Transaction) -> list[int]:
+async def _issuers_with_anything(tx: Transaction) -> list[int]:
     """Also those whose sessions are gone: their cuts and runs outlive these."""
-    everything = (sql.issuers_with_sessions(tx), index.issuers_with_runs(tx), revocation.issuers_with_endings(tx))
+    everything = (
+        await sql.issuers_with_sessions(tx),
+        await index.issuers_with_runs(tx),
+        await revocation.issuers_with_endings(tx),
+    )
     return sorted(set().union(*everything))
 
 
-def _purge_batch(tx: Transaction, issuer: int, edge: bytes) -> int:
-    gone = sql.purge(tx, issuer, edge, most=PURGE_BATCH)
+async def _purge_batch(tx: Transaction, issuer: int, edge: bytes) -> int:
+    gone = await sql.purge(tx, issuer, edge, most=PURGE_BATCH)
     if gone == 0:  # endings and runs go last: until then they still say how a session ended
-        gone = index.forget_runs(tx, issuer, edge) + revocation.forget_older_than(tx, issuer, edge, most=PURGE_BATCH)
+        gone = await index.forget_runs(tx, issuer, edge) + await revocation.forget_older_than(
+            tx, issuer, edge, most=PURGE_BATCH
+        )
     return gone

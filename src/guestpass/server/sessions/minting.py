@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TypeAlias
 
 from msgspec import UNSET
 
@@ -27,8 +26,6 @@ from guestpass.server.sessions.model import Mint, SessionRow, TooEarly
 from guestpass.server.sessions.policy import Plan, plan
 from guestpass.server.signing_keys.service import Keyring, Signer
 from guestpass.server.storage.store import Store, Transaction
-
-Outcome: TypeAlias = TooEarly | None
 
 
 class Minting:
@@ -69,10 +66,12 @@ class Minting:
         while True:
             row = self._row(key, request, planned, entry, ids.time_ordered(floor_ms, self._entropy(ids.ENTROPY_BYTES)))
             token, token_hash = self._token(row, issuer, signer)
-            outcome = await self._store.write(self._commit, _mint(row, token_hash, request, planned))
-            if outcome is None:
+            try:
+                await self._store.write(self._commit, _mint(row, token_hash, request, planned))
+            except TooEarly as early:
+                floor_ms = early.floor_ms  # below a cut: signed again with a later id, never answered
+            else:
                 return _answer(row, token, issuer, planned)
-            floor_ms = outcome.floor_ms  # below a cut: signed again with a later id, never answered
 
     def _row(self, key: ApiKey, request: MintRequest, planned: Plan, entry: Entry, session_id: bytes) -> SessionRow:
         organization = request.external_organization_id
@@ -114,15 +113,16 @@ class Minting:
             if self._lists.get(issuer.number) is leased:  # another mint may have leased one while we waited
                 self._lists[issuer.number] = LeasedList(number)
 
-    def _lease(self, tx: Transaction, issuers: list[int]) -> list[int]:
-        return [revocation.lease_status_list(tx, issuer, now=int(self._clock())) for issuer in issuers]
+    async def _lease(self, tx: Transaction, issuers: list[int]) -> list[int]:
+        return [await revocation.lease_status_list(tx, issuer, now=int(self._clock())) for issuer in issuers]
 
-    def _commit(self, tx: Transaction, mints: list[Mint]) -> list[Outcome | Exception]:
+    async def _commit(self, tx: Transaction, mints: list[Mint]) -> list[Exception | None]:
         """Decide and write every mint that waits, in one transaction."""
-        revoked = api_keys.revoked_among(tx, {mint.row.api_key_id for mint in mints})
-        blocked = customers.blocked_among(tx, {(mint.row.issuer, mint.row.customer_id) for mint in mints})
-        floors = _floors(tx, mints)
-        outcomes: list[Outcome | Exception] = []
+        await revocation.lock_issuers(tx, {mint.row.issuer for mint in mints}, shared=True)
+        revoked = await api_keys.revoked_among(tx, {mint.row.api_key_id for mint in mints})
+        blocked = await customers.blocked_among(tx, {(mint.row.issuer, mint.row.customer_id) for mint in mints})
+        floors = await _floors(tx, mints)
+        outcomes: list[Exception | None] = []
         accepted: list[Mint] = []
         for mint in mints:
             row = mint.row
@@ -135,37 +135,39 @@ class Minting:
             else:
                 accepted.append(mint)
                 outcomes.append(None)
-        _write(tx, accepted)
+        await _write(tx, accepted)
         return outcomes
 
 
-def _floors(tx: Transaction, mints: list[Mint]) -> dict[bytes, int]:
+async def _floors(tx: Transaction, mints: list[Mint]) -> dict[bytes, int]:
     """Return for each session id the milliseconds it must reach to be committed, 0 where it may be as it is."""
     by_issuer: defaultdict[int, list[SessionRow]] = defaultdict(list)
     for mint in mints:
         by_issuer[mint.row.issuer].append(mint.row)
     floors: dict[bytes, int] = {}
     for issuer, rows in by_issuer.items():
-        indexed = index.indexed_up_to(tx, issuer)
-        after_cuts = revocation.floors(tx, issuer, [(row.subjects, row.minted_ms) for row in rows])
+        indexed = await index.indexed_up_to(tx, issuer)
+        after_cuts = await revocation.floors(tx, issuer, [(row.subjects, row.minted_ms) for row in rows])
         for row, floor in zip(rows, after_cuts, strict=True):
             floors[row.id] = max(floor, ids.unix_ms_of(indexed) + 1) if row.id <= indexed else floor
     return floors
 
 
-def _write(tx: Transaction, mints: list[Mint]) -> None:
-    sql.add(tx, [mint.row for mint in mints])
+async def _write(tx: Transaction, mints: list[Mint]) -> None:
+    await sql.add(tx, [mint.row for mint in mints])
     for mint in mints:
         row = mint.row
         if mint.metadata is not None:
-            sql.add_metadata(tx, row.issuer, row.id, mint.metadata)
+            await sql.add_metadata(tx, row.issuer, row.id, mint.metadata)
         if mint.token_hash is not None:
-            sql.add_opaque_token(tx, row.issuer, row.id, mint.token_hash)
-        if mint.email is not None:
-            sighting = Sighting(
-                row.issuer, row.customer_id, row.external_user_id, mint.email, mint.email_verified, row.issued_at
-            )
-            customers.record(tx, sighting)
+            await sql.add_opaque_token(tx, row.issuer, row.id, mint.token_hash)
+    seen = [
+        Sighting(m.row.issuer, m.row.customer_id, m.row.external_user_id, m.email, m.email_verified, m.row.issued_at)
+        for m in mints
+        if m.email is not None
+    ]
+    for sighting in sorted(seen, key=lambda one: one.customer_id):  # in one order on every server: no deadlock
+        await customers.record(tx, sighting)
 
 
 def _mint(row: SessionRow, token_hash: bytes | None, request: MintRequest, planned: Plan) -> Mint:

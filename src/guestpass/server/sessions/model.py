@@ -53,7 +53,12 @@ class Mint(NamedTuple):
     email_verified: bool
 
 
-class TooEarly(NamedTuple):
-    """The id lies below a cut that covers it, or below what is already indexed; take one from ``floor_ms`` on."""
+class TooEarly(Exception):
+    """The id lies below a cut that covers it, or below what is already indexed; take one from ``floor_ms`` on.
 
-    floor_ms: int
+    An exception, so that nothing that rides with a mint takes it for done.
+    """
+
+    def __init__(self, floor_ms: int) -> None:
+        super().__init__(floor_ms)
+        self.floor_ms = floor_ms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import msgspec
@@ -108,66 +108,68 @@ class Sessions:
         await self._store.write(_unblock_each, (issuer, customer_id))
 
 
-def _end_each(tx: Transaction, items: list[EndOne]) -> list[tuple[int, bool] | Exception]:
+async def _end_each(tx: Transaction, items: list[EndOne]) -> list[tuple[int, bool] | Exception]:
     outcomes: list[tuple[int, bool] | Exception] = []
     for issuer, session_id, ending in items:
-        found = sql.find(tx, issuer, session_id)
+        found = await sql.find(tx, issuer, session_id)
         if found is None:
             outcomes.append(NotFound("There is no such session."))
             continue
-        before = _ending(tx, found)
-        revocation.end_one(tx, issuer, session_id, ending)
+        before = await _ending(tx, found)
+        await revocation.end_one(tx, issuer, session_id, ending)
         outcomes.append((before.at_ms if before else ending.at_ms, before is None))
     return outcomes
 
 
-def _cut_each(tx: Transaction, items: list[EndMany]) -> list[tuple[CutMade, bool] | Exception]:
+async def _cut_each(tx: Transaction, items: list[EndMany]) -> list[tuple[CutMade, bool] | Exception]:
     outcomes: list[tuple[CutMade, bool] | Exception] = []
     for end in items:
-        if end.must_exist and not _subject_exists(tx, end.issuer, end.subject):
+        if end.must_exist and not await _subject_exists(tx, end.issuer, end.subject):
             outcomes.append(NotFound(f"There is no such {_NAMES[end.subject.kind]}."))
             continue
         if end.external_user_id is not None:
-            customers.remember(tx, end.issuer, end.subject.key, end.external_user_id, now=end.ending.at_ms // 1000)
+            await customers.remember(
+                tx, end.issuer, end.subject.key, end.external_user_id, now=end.ending.at_ms // 1000
+            )
         if end.block:
-            customers.block(tx, end.issuer, end.subject.key, now=end.ending.at_ms // 1000, by=end.ending.by)
-        made = revocation.cut(tx, end.issuer, end.subject, end.ending, issued_before_ms=end.issued_before_ms)
-        blocked = end.subject.kind == "user" and customers.is_blocked(tx, end.issuer, end.subject.key)
+            await customers.block(tx, end.issuer, end.subject.key, now=end.ending.at_ms // 1000, by=end.ending.by)
+        made = await revocation.cut(tx, end.issuer, end.subject, end.ending, issued_before_ms=end.issued_before_ms)
+        blocked = end.subject.kind == "user" and await customers.is_blocked(tx, end.issuer, end.subject.key)
         outcomes.append((made, blocked))
     return outcomes
 
 
-def _unblock_each(tx: Transaction, items: list[tuple[int, bytes]]) -> list[Exception | None]:
+async def _unblock_each(tx: Transaction, items: list[tuple[int, bytes]]) -> list[Exception | None]:
     outcomes: list[Exception | None] = []
     for issuer, customer_id in items:
-        if _customer_exists(tx, issuer, customer_id):
-            customers.unblock(tx, issuer, customer_id)
+        if await _customer_exists(tx, issuer, customer_id):
+            await customers.unblock(tx, issuer, customer_id)
             outcomes.append(None)
         else:
             outcomes.append(NotFound("There is no such customer."))
     return outcomes
 
 
-def _subject_exists(tx: Transaction, issuer: int, subject: Subject) -> bool:
+async def _subject_exists(tx: Transaction, issuer: int, subject: Subject) -> bool:
     if subject.kind == "api_key":
-        return api_keys.is_of(tx, issuer, subject.key)
-    return _customer_exists(tx, issuer, subject.key)
+        return await api_keys.is_of(tx, issuer, subject.key)
+    return await _customer_exists(tx, issuer, subject.key)
 
 
-def _customer_exists(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
+async def _customer_exists(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
     return (
-        customers.is_recorded(tx, issuer, customer_id)
-        or customers.is_blocked(tx, issuer, customer_id)
-        or next(index.newest_first(tx, issuer, customer_id, below=index.AFTER_ALL_IDS), None) is not None
+        await customers.is_recorded(tx, issuer, customer_id)
+        or await customers.is_blocked(tx, issuer, customer_id)
+        or await anext(index.newest_first(tx, issuer, customer_id, below=index.AFTER_ALL_IDS), None) is not None
     )
 
 
-def _ending(tx: Transaction, found: sql.Found) -> Ending | None:
+async def _ending(tx: Transaction, found: sql.Found) -> Ending | None:
     row, own, horizon = found
-    return revocation.ending_in(tx, row.issuer, row.id, row.subjects, own, horizon)
+    return await revocation.ending_in(tx, row.issuer, row.id, row.subjects, own, horizon)
 
 
-def _count_ended_by(tx: Transaction, made: CutMade, now: int) -> int | None:
+async def _count_ended_by(tx: Transaction, made: CutMade, now: int) -> int | None:
     """Count the living sessions that ``made``, and nothing before it, has ended."""
     count = 0
     subject = made.subject
@@ -179,45 +181,49 @@ def _count_ended_by(tx: Transaction, made: CutMade, now: int) -> int | None:
         if subject.kind == "api_key"
         else index.newest_first(tx, made.issuer, owner, above=oldest_living, below=below)
     )
-    for examined, session_id in enumerate(candidates):
+    examined = 0
+    async for session_id in candidates:
+        examined += 1
         if count > COUNT_MAX or examined > EXAMINED_MAX:
             return None
-        found = sql.find(tx, made.issuer, session_id)
+        found = await sql.find(tx, made.issuer, session_id)
         if found is not None and found[0].expires_at > now:
             row, own, _ = found
-            count += revocation.was_ended_by(tx, made, row.id, row.subjects, own)
+            count += await revocation.was_ended_by(tx, made, row.id, row.subjects, own)
     return count if count <= COUNT_MAX else None
 
 
-def _page(tx: Transaction, listing: Listing, now: int) -> SessionPage:
+async def _page(tx: Transaction, listing: Listing, now: int) -> SessionPage:
     """Return up to ``limit`` views; fewer, with a cursor, where hardly any session has the status asked for."""
     views: list[SessionView] = []
     last = None
-    for examined, found in enumerate(_listed(tx, listing)):
+    examined = 0
+    async for found in _listed(tx, listing):
         if len(views) == listing.limit or examined == EXAMINED_MAX:
             return SessionPage(views, last)
+        examined += 1
         last = ids.encode("page", found[0].id)
-        view = _view(tx, found, now)
+        view = await _view(tx, found, now)
         if listing.status in (None, view.status):
             views.append(view)
     return SessionPage(views, None)
 
 
-def _listed(tx: Transaction, listing: Listing) -> Iterator[sql.Found]:
-    for session_id in index.newest_first(tx, listing.issuer, listing.owner, below=listing.below):
-        found = sql.find(tx, listing.issuer, session_id)
+async def _listed(tx: Transaction, listing: Listing) -> AsyncIterator[sql.Found]:
+    async for session_id in index.newest_first(tx, listing.issuer, listing.owner, below=listing.below):
+        found = await sql.find(tx, listing.issuer, session_id)
         if found is not None and listing.organization in (None, found[0].organization_key):
             yield found
 
 
-def _view_by_id(tx: Transaction, issuer: int, key: bytes, now: int) -> SessionView | None:
-    found = sql.find(tx, issuer, key)
-    return _view(tx, found, now) if found else None
+async def _view_by_id(tx: Transaction, issuer: int, key: bytes, now: int) -> SessionView | None:
+    found = await sql.find(tx, issuer, key)
+    return await _view(tx, found, now) if found else None
 
 
-def _view(tx: Transaction, found: sql.Found, now: int) -> SessionView:
+async def _view(tx: Transaction, found: sql.Found, now: int) -> SessionView:
     row = found[0]
-    return view_of(row, _ending(tx, found), now, metadata=sql.metadata_of(tx, row.issuer, row.id))
+    return view_of(row, await _ending(tx, found), now, metadata=await sql.metadata_of(tx, row.issuer, row.id))
 
 
 def view_of(

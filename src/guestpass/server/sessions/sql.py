@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TypeAlias
 
 from guestpass.core.revocation.cutoff import Ending
@@ -14,12 +14,6 @@ Found: TypeAlias = tuple[SessionRow, Ending | None, int]  # the row, its own end
 
 COLUMNS = ", ".join(SessionRow._fields)
 _S_COLUMNS = ", ".join(f"s.{name}" for name in SessionRow._fields)
-_WIDTH = len(SessionRow._fields)
-_ROW = f"({', '.join('?' * _WIDTH)})"
-_CHUNKS = tuple(
-    (size, f"INSERT INTO sessions ({COLUMNS}) VALUES {', '.join([_ROW] * size)}")  # noqa: S608
-    for size in (64, 32, 16, 8, 4, 2, 1)
-)
 
 _FIND = (
     f"SELECT r.revoked_at_ms, r.revoked_by, r.reissue, h.before_ms, {_S_COLUMNS} FROM sessions s"  # noqa: S608
@@ -28,21 +22,18 @@ _FIND = (
 )
 
 
-def add(tx: Transaction, rows: Sequence[SessionRow]) -> None:
-    """Insert rows, many in one statement: a group of 64 costs half of 64 single inserts."""
-    start = 0
-    for size, statement in _CHUNKS:
-        while len(rows) - start >= size:
-            tx.execute(statement, [value for row in rows[start : start + size] for value in row])
-            start += size
+async def add(tx: Transaction, rows: Sequence[SessionRow]) -> None:
+    await tx.insert("sessions", SessionRow._fields, rows)
 
 
-def add_metadata(tx: Transaction, issuer: int, session_id: bytes, metadata: str) -> None:
-    tx.execute("INSERT INTO session_metadata (issuer, id, metadata) VALUES (?, ?, ?)", (issuer, session_id, metadata))
+async def add_metadata(tx: Transaction, issuer: int, session_id: bytes, metadata: str) -> None:
+    await tx.execute(
+        "INSERT INTO session_metadata (issuer, id, metadata) VALUES (?, ?, ?)", (issuer, session_id, metadata)
+    )
 
 
-def add_opaque_token(tx: Transaction, issuer: int, session_id: bytes, token_hash: bytes) -> None:
-    tx.execute(
+async def add_opaque_token(tx: Transaction, issuer: int, session_id: bytes, token_hash: bytes) -> None:
+    await tx.execute(
         "INSERT INTO opaque_tokens (session_id, issuer, token_hash) VALUES (?, ?, ?)", (session_id, issuer, token_hash)
     )
 
@@ -64,43 +55,44 @@ async def look_up(store: Store, issuer: int, session_id: bytes) -> Found | None:
     return _found(rows[0]) if rows else None
 
 
-def find(tx: Transaction, issuer: int, session_id: bytes) -> Found | None:
+async def find(tx: Transaction, issuer: int, session_id: bytes) -> Found | None:
     """Do the same inside a transaction."""
-    row = tx.execute(_FIND, (issuer, session_id)).fetchone()
+    row = await tx.fetch_one(_FIND, (issuer, session_id))
     return _found(row) if row else None
 
 
-def minted_with(tx: Transaction, issuer: int, api_key_id: bytes, *, above: bytes, below: bytes) -> Iterator[bytes]:
+async def minted_with(
+    tx: Transaction, issuer: int, api_key_id: bytes, *, above: bytes, below: bytes
+) -> AsyncIterator[bytes]:
     """Yield the ids from ``above`` to below ``below`` that an API key minted, newest first."""
-    rows = tx.execute(
+    rows = tx.each(
         "SELECT id FROM sessions WHERE issuer = ? AND id >= ? AND id < ? AND api_key_id = ? ORDER BY id DESC",
         (issuer, above, below, api_key_id),
     )
-    return (row[0] for row in rows)
+    async for row in rows:
+        yield row[0]
 
 
-def metadata_of(tx: Transaction, issuer: int, session_id: bytes) -> str | None:
-    row = tx.execute(
-        "SELECT metadata FROM session_metadata WHERE issuer = ? AND id = ?", (issuer, session_id)
-    ).fetchone()
+async def metadata_of(tx: Transaction, issuer: int, session_id: bytes) -> str | None:
+    row = await tx.fetch_one("SELECT metadata FROM session_metadata WHERE issuer = ? AND id = ?", (issuer, session_id))
     return row[0] if row else None
 
 
-def issuers_with_sessions(tx: Transaction) -> list[int]:
-    return distinct.values(tx, "sessions", "issuer")
+async def issuers_with_sessions(tx: Transaction) -> list[int]:
+    return await distinct.values(tx, "sessions", "issuer")
 
 
-def purge(tx: Transaction, issuer: int, edge: bytes, *, most: int) -> int:
+async def purge(tx: Transaction, issuer: int, edge: bytes, *, most: int) -> int:
     """Delete up to ``most`` sessions with ids below ``edge``, oldest first; return how many went."""
-    row = tx.execute(
+    row = await tx.fetch_one(
         "SELECT id FROM sessions WHERE issuer = ? AND id < ? ORDER BY id LIMIT 1 OFFSET ?", (issuer, edge, most)
-    ).fetchone()
+    )
     upper = row[0] if row else edge
-    tx.execute("DELETE FROM session_metadata WHERE issuer = ? AND id < ?", (issuer, upper))
+    await tx.execute("DELETE FROM session_metadata WHERE issuer = ? AND id < ?", (issuer, upper))
     # By the ids that go: a range of opaque_tokens would hold the other issuers' too, and be read again each time.
-    tx.execute(
+    await tx.execute(
         "DELETE FROM opaque_tokens WHERE session_id IN"
         " (SELECT id FROM sessions WHERE issuer = ? AND id < ? AND format = 'opaque')",
         (issuer, upper),
     )
-    return tx.execute("DELETE FROM sessions WHERE issuer = ? AND id < ?", (issuer, upper)).rowcount
+    return await tx.execute("DELETE FROM sessions WHERE issuer = ? AND id < ?", (issuer, upper))

@@ -17,7 +17,7 @@ from guestpass.server.projects.service import Issuer
 from guestpass.server.signing_keys import sql
 from guestpass.server.signing_keys.model import IssuerKeys, Signer, SigningAlgorithm, StoredKey
 from guestpass.server.storage.sealing import MasterKeyError, Sealer
-from guestpass.server.storage.store import Store, Transaction
+from guestpass.server.storage.store import Locks, Store, Transaction
 
 __all__ = ["IssuerKeys", "Keyring", "Signer", "SigningAlgorithm"]
 
@@ -85,10 +85,11 @@ class Keyring:
             self._sealer.seal(_purpose(issuer.number, key.kid), json.dumps(key.private_jwk()).encode()),
         )
 
-    def _add_if_still_missing(self, tx: Transaction, items: list[_NewKey]) -> list[None]:
+    async def _add_if_still_missing(self, tx: Transaction, items: list[_NewKey]) -> list[None]:
+        await tx.lock(Locks.ISSUER, {item.issuer for item in items})
         for issuer, new in items:
-            if not any(key.algorithm == new.algorithm for key in sql.of_issuer(tx, issuer)):
-                sql.add(tx, issuer, new, now=int(self._clock()))
+            if not any(key.algorithm == new.algorithm for key in await sql.of_issuer(tx, issuer)):
+                await sql.add(tx, issuer, new, now=int(self._clock()))
         return [None] * len(items)
 
     def _open(self, issuer: Issuer, stored: list[StoredKey]) -> IssuerKeys:

@@ -8,17 +8,17 @@ from guestpass.server.storage.store import Transaction
 _COLUMNS = "kid, algorithm, public_jwk, sealed_private_jwk"
 
 
-def of_issuer(tx: Transaction, issuer: int) -> list[StoredKey]:
+async def of_issuer(tx: Transaction, issuer: int) -> list[StoredKey]:
     """Return the issuer's keys, newest first."""
-    rows = tx.execute(
+    rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM signing_keys WHERE issuer = ? ORDER BY created_at DESC, kid",  # noqa: S608
         (issuer,),
     )
     return [StoredKey(*row) for row in rows]
 
 
-def add(tx: Transaction, issuer: int, key: StoredKey, *, now: int) -> None:
-    tx.execute(
+async def add(tx: Transaction, issuer: int, key: StoredKey, *, now: int) -> None:
+    await tx.execute(
         f"INSERT INTO signing_keys (issuer, {_COLUMNS}, created_at) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
         (issuer, key.kid, key.algorithm, key.public_jwk, key.sealed_private_jwk, now),
     )

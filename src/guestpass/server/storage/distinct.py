@@ -5,9 +5,9 @@ from __future__ import annotations
 from guestpass.server.storage.store import Transaction
 
 
-def values(tx: Transaction, table: str, column: str) -> list[int]:
+async def values(tx: Transaction, table: str, column: str) -> list[int]:
     """Return them in order; one short search each, however many rows there are (SQLite would read them all)."""
-    rows = tx.execute(
+    rows = await tx.fetch(
         f"WITH RECURSIVE each(value) AS (SELECT min({column}) FROM {table} UNION ALL"  # noqa: S608 - names of ours
         f" SELECT (SELECT min({column}) FROM {table} WHERE {column} > each.value) FROM each WHERE value IS NOT NULL)"
         " SELECT value FROM each WHERE value IS NOT NULL"

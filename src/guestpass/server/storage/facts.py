@@ -13,30 +13,30 @@ _MASTER_KEY = "master_key_fingerprint"
 _SECRET_BYTES = 32
 
 
-def get(tx: Transaction, name: str) -> bytes | None:
-    row = tx.execute("SELECT value FROM store_facts WHERE name = ?", (name,)).fetchone()
+async def get(tx: Transaction, name: str) -> bytes | None:
+    row = await tx.fetch_one("SELECT value FROM store_facts WHERE name = ?", (name,))
     return row[0] if row else None
 
 
-def put(tx: Transaction, name: str, value: bytes) -> None:
-    tx.execute(
+async def put(tx: Transaction, name: str, value: bytes) -> None:
+    await tx.execute(
         "INSERT INTO store_facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (name, value),
     )
 
 
-def derivation_secret(tx: Transaction, sealer: Sealer) -> bytes:
+async def derivation_secret(tx: Transaction, sealer: Sealer) -> bytes:
     """Return the secret that ids are derived with, made at the first start. Opening it proves the master key.
 
     Raises: MasterKeyError, saying what to do, where the master key is not the one of this store.
     """
-    fingerprint = get(tx, _MASTER_KEY)
+    fingerprint = await get(tx, _MASTER_KEY)
     if fingerprint is None:
-        put(tx, _MASTER_KEY, sealer.key.fingerprint.encode())
-        put(tx, _DERIVATION_SECRET, sealer.seal(_DERIVATION_SECRET, os.urandom(_SECRET_BYTES)))
+        await put(tx, _MASTER_KEY, sealer.key.fingerprint.encode())
+        await put(tx, _DERIVATION_SECRET, sealer.seal(_DERIVATION_SECRET, os.urandom(_SECRET_BYTES)))
     elif fingerprint != sealer.key.fingerprint.encode():
         raise MasterKeyError(wrong_master_key(used=sealer.key.fingerprint, needed=fingerprint.decode()))
-    sealed = get(tx, _DERIVATION_SECRET)
+    sealed = await get(tx, _DERIVATION_SECRET)
     if sealed is None:
         raise MasterKeyError("The store has lost the secret it was made with; restore it from a backup.")
     return sealer.open(_DERIVATION_SECRET, sealed)

@@ -14,13 +14,15 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 from guestpass.errors import Unavailable
-from guestpass.server.storage.group_commit import GroupCommit
-from guestpass.server.storage.store import Act, Answer, Item, Outcome, Query, Row
+from guestpass.server.clock import Clock, system_clock
+from guestpass.server.storage.group_commit import GroupCommit, run_now
+from guestpass.server.storage.store import Act, Answer, Dialect, Item, Locks, Outcome, Query, Riders, Row
 
 BUSY_TIMEOUT_MS = 2_500  # under the 3 s in which every request has an answer
 BUSY_PAUSE_SECONDS = 0.01
@@ -31,6 +33,7 @@ WAL_BYTES_KEPT = 64_000_000  # what a burst made longer is given back at the nex
 CACHE_KIB = 16_000  # a connection
 READER_THREADS = 2
 MEMORY = ":memory:"
+_CHUNKS = (64, 32, 16, 8, 4, 2, 1)  # rows of one INSERT: 64 together cost half of 64 alone
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -105,14 +108,74 @@ class TurnAmongProcesses:
             self._file = None
 
 
+class SqliteTransaction:
+    """What an act sees of a connection. Nothing here ever suspends; see ``group_commit.run_now``."""
+
+    dialect: Dialect = "sqlite"
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock = system_clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    async def fetch(self, sql: str, parameters: Row = ()) -> list[Row]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    async def fetch_one(self, sql: str, parameters: Row = ()) -> Row | None:
+        row: Row | None = self._connection.execute(sql, parameters).fetchone()
+        return row
+
+    async def execute(self, sql: str, parameters: Row = ()) -> int:
+        return self._connection.execute(sql, parameters).rowcount
+
+    async def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+        start = 0
+        for size in _CHUNKS:
+            while len(rows) - start >= size:
+                values = [value for row in rows[start : start + size] for value in row]
+                self._connection.execute(_insert(table, columns, size), values)
+                start += size
+
+    def each(self, sql: str, parameters: Row = ()) -> SqliteRows:
+        return SqliteRows(self._connection.execute(sql, parameters))
+
+    async def lock(self, what: Locks, numbers: Iterable[int], *, shared: bool = False) -> None:
+        """Do nothing: who writes has the whole file."""
+
+    async def now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+
+class SqliteRows:
+    """A cursor as an asynchronous iterator."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    def __aiter__(self) -> SqliteRows:
+        return self
+
+    async def __anext__(self) -> Row:
+        row: Row | None = self._cursor.fetchone()
+        if row is None:
+            raise StopAsyncIteration
+        return row
+
+
+@lru_cache
+def _insert(table: str, columns: tuple[str, ...], count: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * count)}"  # noqa: S608 - names of ours
+
+
 class SqliteStore:
     """A store in the file at ``path``, or in memory where it is ``:memory:`` (for tests).
 
     In memory there is one connection for all, and a lock: another connection would see another database.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, clock: Clock = system_clock) -> None:
         self._path = str(path)
+        self._clock = clock
         self._in_memory = self._path == MEMORY
         self._turn = threading.Lock() if self._in_memory else contextlib.nullcontext()
         try:
@@ -126,7 +189,11 @@ class SqliteStore:
         self._reader_connections: list[sqlite3.Connection] = []
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="guestpass-reader")
         self._among_processes = None if self._in_memory else TurnAmongProcesses(f"{self._path}-turn")
-        self._group_commit = GroupCommit(self._writer_connection, self._among_processes or self._turn)
+        self._group_commit = GroupCommit(
+            self._writer_connection,
+            SqliteTransaction(self._writer_connection, clock),
+            self._among_processes or self._turn,
+        )
 
     @contextlib.contextmanager
     def exclusively(self) -> Iterator[sqlite3.Connection]:
@@ -134,8 +201,8 @@ class SqliteStore:
         with self._turn:
             yield self._writer_connection
 
-    async def write(self, act: Act[Item, Outcome], item: Item) -> Outcome:
-        return await self._group_commit.submit(act, item)
+    async def write(self, act: Act[Item, Outcome], item: Item, riders: Riders = ()) -> Outcome:
+        return await self._group_commit.submit(act, item, riders)
 
     async def look_up(self, sql: str, parameters: Row = ()) -> list[Row]:
         # On the loop's own thread: a hop to another one costs ten times the read.
@@ -158,13 +225,14 @@ class SqliteStore:
         with self._turn:
             try:
                 connection = self._connection_of_this_thread()
+                tx = SqliteTransaction(connection, self._clock)
                 if self._in_memory:
-                    return query(connection)
+                    return run_now(query(tx))
                 # Nobody waits for the answer after that, and others wait for this thread.
                 connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS)
                 connection.execute("BEGIN")
                 try:
-                    return query(connection)
+                    return run_now(query(tx))
                 finally:
                     connection.set_progress_handler(None, 0)
                     connection.execute("ROLLBACK")

@@ -1,30 +1,99 @@
 """What the rooms may ask of a store. An engine implements it; ``app.py`` and the commands choose one.
 
-An *act* is a function that runs inside a write transaction: it receives the transaction and every item that
-waits for the same act, and returns one outcome an item, in order. An outcome that is an exception is raised
-to the one who waits for it. What an act decides and what it writes are one transaction.
+An *act* runs inside a write transaction: it receives the transaction and every item that waits for the same act,
+and returns one outcome an item, in order. An outcome that is an exception is raised to the one who waits for it.
+What an act decides and what it writes are one transaction. It awaits nothing but its transaction: one engine runs
+it in a thread without an event loop.
+
+SQL is written once where both dialects agree, with ``?`` or ``?1`` for parameters; where they do not, a room's
+``sql.py`` holds both texts and asks ``tx.dialect``.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from enum import IntEnum
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
-Transaction: TypeAlias = sqlite3.Connection
+Dialect = Literal["sqlite", "postgresql"]
 Row: TypeAlias = tuple[Any, ...]
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 Answer = TypeVar("Answer")
-Act: TypeAlias = Callable[[Transaction, list[Item]], Sequence[Outcome | Exception]]
-Query: TypeAlias = Callable[[Transaction], Answer]
+Act: TypeAlias = Callable[["Transaction", list[Item]], Coroutine[Any, Any, Sequence[Outcome | Exception]]]
+Query: TypeAlias = Callable[["Transaction"], Coroutine[Any, Any, Answer]]
+
+
+class Locks(IntEnum):
+    """What transactions of several servers take turns at. An act takes its locks first, in this order."""
+
+    STORE = 1  # number 0: what is made once for the whole store
+    ISSUER = 2  # mints share it, a cut has it alone: so no mint commits beside a cut that has not seen it
+    SESSION = 3  # number of a session's id, folded: endings of one session, one after the other
+    HOUSEKEEPING = 4  # an issuer's purge: one server at a time
+    IDEMPOTENCY = 5  # hash of a key, folded: a twin waits for the first
+
+
+class Transaction(Protocol):
+    """All or nothing, and over once its act has returned."""
+
+    dialect: Dialect
+
+    async def fetch(self, sql: str, parameters: Row = ()) -> list[Row]:
+        """Return every row."""
+        ...
+
+    async def fetch_one(self, sql: str, parameters: Row = ()) -> Row | None:
+        """Return the first row, or None."""
+        ...
+
+    async def execute(self, sql: str, parameters: Row = ()) -> int:
+        """Run a statement and return how many rows it changed."""
+        ...
+
+    async def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+        """Insert rows, as many in one statement as the engine does best."""
+        ...
+
+    def each(self, sql: str, parameters: Row = ()) -> AsyncIterator[Row]:
+        """Yield row after row, for results of which perhaps only the beginning is needed."""
+        ...
+
+    async def lock(self, what: Locks, numbers: Iterable[int], *, shared: bool = False) -> None:
+        """Wait for a turn that ends with the transaction. A store with one writer has nothing to wait for.
+
+        ``numbers``: taken in ascending order, 31 bits of each; two that fold to one number only wait longer.
+        What is read after it is as of then.
+        """
+        ...
+
+    async def now_ms(self) -> int:
+        """Return Unix milliseconds by the store's own clock, which all of its servers share."""
+        ...
+
+
+class Rider(NamedTuple):
+    """What rides with an item in its transaction: ``check`` may refuse it, ``note`` records what came of it.
+
+    Args:
+        check: Runs before the item's act; where its outcome is an exception, the act never sees the item.
+        item: What ``check`` is given.
+        note: Runs after the act, for items whose outcome is no exception, with (``item``, the outcome).
+    """
+
+    check: Act[Any, None]
+    item: Any
+    note: Act[Any, None] | None = None
+
+
+Riders: TypeAlias = Sequence[Rider]
 
 
 class Store(Protocol):
     """Durable, shared by several server processes. Every method raises Unavailable where the store does not answer."""
 
-    async def write(self, act: Act[Item, Outcome], item: Item) -> Outcome:
-        """Run ``act`` for ``item`` and return after its commit is on disk."""
+    async def write(self, act: Act[Item, Outcome], item: Item, riders: Riders = ()) -> Outcome:
+        """Run ``act`` for ``item``, with what rides along, and return after its commit is on disk."""
         ...
 
     async def look_up(self, sql: str, parameters: Row = ()) -> list[Row]:

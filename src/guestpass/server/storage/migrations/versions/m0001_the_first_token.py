@@ -4,7 +4,7 @@ Tables that a mint writes are append-ordered: their key begins with the issuer a
 time-ordered id, so an insert stays at the right edge of the tree however large it grows (ADR 0003).
 """
 
-from alembic import op
+from guestpass.server.storage.migrations import ddl
 
 revision = "0001"
 down_revision = None
@@ -137,5 +137,4 @@ TABLES = (
 
 
 def upgrade() -> None:
-    for table in TABLES:
-        op.execute(table)
+    ddl.run(*TABLES)

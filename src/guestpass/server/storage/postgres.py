@@ -1,0 +1,305 @@
+"""PostgreSQL 15 or newer: any number of servers on one store, or on a primary and its synchronous standbys.
+
+Only transactions are relied upon, and nothing that lasts as long as a session: no LISTEN, no session locks, no
+settings beyond SET LOCAL. So PgBouncer may stand between in transaction mode (ADR 0008).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import asyncpg
+
+from guestpass.errors import Unavailable
+from guestpass.server.clock import Clock
+from guestpass.server.storage.acts import HANG_SECONDS, Waiting, run_together
+from guestpass.server.storage.lanes import LANES, Lanes
+from guestpass.server.storage.store import Act, Answer, Dialect, Item, Locks, Outcome, Query, Riders, Row, Transaction
+
+READERS = 6  # connections of one process, beside those of its lanes
+CONNECT_SECONDS = 2.0
+READ_SECONDS_MAX = HANG_SECONDS
+ATTEMPTS = 4  # of a transaction that lost against another one
+ROWS_AHEAD = 200  # of a cursor
+
+# A server of ours that freezes in the middle of a transaction must not hold the others for long, nor a statement
+# whose client is gone.
+_BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 2500;"
+    " SET LOCAL idle_in_transaction_session_timeout = 5000"
+)
+_BEGIN_READING = (
+    f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {READ_SECONDS_MAX * 1000:.0f}"
+)
+_LOCK_CLASS = 0x4750_0000  # so that we share no lock with another application in the same database
+_31_BITS = 0x7FFF_FFFF
+_LOST_AGAINST_ANOTHER = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+# Faults of the store, not of what it was asked: gone, starting, stopping, full, no longer the primary, too slow.
+_FAULTS = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.TargetServerAttributeNotMatched,
+    *_LOST_AGAINST_ANOTHER,
+)
+_PARAMETER = re.compile(r"\?(\d*)")
+
+
+@lru_cache(maxsize=1024)
+def to_postgres(sql: str) -> str:
+    """Write ``?`` and ``?1`` as ``$1``; our SQL has no other question marks."""
+    count = 0
+
+    def numbered(found: re.Match[str]) -> str:
+        nonlocal count
+        count += 1
+        return f"${found[1] or count}"
+
+    return _PARAMETER.sub(numbered, sql)
+
+
+class PostgresTransaction:
+    """What an act sees of a connection inside a transaction."""
+
+    dialect: Dialect = "postgresql"
+
+    def __init__(self, connection: asyncpg.Connection, clock: Clock | None) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._cursors = 0
+
+    async def fetch(self, sql: str, parameters: Row = ()) -> list[Row]:
+        return [tuple(record) for record in await self._connection.fetch(to_postgres(sql), *parameters)]
+
+    async def fetch_one(self, sql: str, parameters: Row = ()) -> Row | None:
+        record = await self._connection.fetchrow(to_postgres(sql), *parameters)
+        return None if record is None else tuple(record)
+
+    async def execute(self, sql: str, parameters: Row = ()) -> int:
+        status: str = await self._connection.execute(to_postgres(sql), *parameters)
+        return int(status.rpartition(" ")[2])
+
+    async def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+        """One array a column, taken apart by the server: a hundred rows are one short statement."""
+        if rows:
+            statement = await self._connection.prepare(_one_row(table, columns))
+            types = [parameter.name for parameter in statement.get_parameters()]
+            arrays = ", ".join(f"${place}::{name}[]" for place, name in enumerate(types, 1))
+            names = ", ".join(columns)
+            await self._connection.execute(
+                f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})",  # noqa: S608 - names of ours
+                *zip(*rows, strict=True),
+            )
+
+    async def each(self, sql: str, parameters: Row = ()) -> AsyncIterator[Row]:
+        self._cursors += 1
+        cursor = f"rows_{self._cursors}"
+        await self._connection.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR {to_postgres(sql)}", *parameters)
+        while records := await self._connection.fetch(f"FETCH {ROWS_AHEAD} FROM {cursor}"):
+            for record in records:
+                yield tuple(record)
+            if len(records) < ROWS_AHEAD:
+                break
+
+    async def lock(self, what: Locks, numbers: Iterable[int], *, shared: bool = False) -> None:
+        """Queue for a lock that the transaction holds to its end; unlike a row's, its queue starves nobody."""
+        folded = sorted({number & _31_BITS for number in numbers})
+        function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        await self._connection.execute(
+            f"SELECT {function}($1, number) FROM unnest($2::int[]) AS number",  # noqa: S608
+            _LOCK_CLASS + what,
+            folded,
+        )
+
+    async def now_ms(self) -> int:
+        if self._clock is not None:
+            return int(self._clock() * 1000)
+        return int(
+            await self._connection.fetchval("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+        )
+
+
+@lru_cache
+def _one_row(table: str, columns: tuple[str, ...]) -> str:
+    values = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})"  # noqa: S608 - names of ours
+
+
+class Connections:
+    """Up to ``most`` connections, opened when they are needed; one that broke is not lent again."""
+
+    def __init__(self, connect: Callable[[], Any], most: int) -> None:
+        self._connect = connect
+        self._turns = asyncio.Semaphore(most)
+        self._idle: list[asyncpg.Connection] = []
+
+    @contextlib.asynccontextmanager
+    async def lent(self) -> AsyncIterator[asyncpg.Connection]:
+        async with self._turns:
+            connection = await self._open()
+            try:
+                yield connection
+            except asyncpg.PostgresError:
+                self._take_back(connection)  # refused, but in good order
+                raise
+            except BaseException:
+                connection.terminate()  # of one that was left in the middle nobody knows what it would answer next
+                raise
+            self._take_back(connection)
+
+    async def _open(self) -> asyncpg.Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return await self._connect()
+
+    def _take_back(self, connection: asyncpg.Connection) -> None:
+        if connection.is_closed() or connection.is_in_transaction():
+            connection.terminate()
+        else:
+            self._idle.append(connection)
+
+    async def close(self) -> None:
+        for connection in self._idle:
+            with contextlib.suppress(*_FAULTS):
+                await connection.close(timeout=CONNECT_SECONDS)
+        self._idle.clear()
+
+
+class PostgresStore:
+    """A store in the database at ``url``, ``postgresql://user@host:5432/name``; several hosts stand for one primary.
+
+    Args:
+        clock: For tests, where all servers of a store share a clock that is moved by hand; else PostgreSQL's own.
+        prepared_statements: Off behind a PgBouncer older than 1.21 in transaction mode.
+    """
+
+    def __init__(self, url: str, *, clock: Clock | None = None, prepared_statements: bool = True) -> None:
+        self._url = url
+        self._clock = clock
+        self._statements = 512 if prepared_statements else 0
+        self._lanes = Lanes(self._commit)
+        self._writers = Connections(self.connect, LANES)
+        self._readers = Connections(self.connect, READERS)
+
+    async def connect(self) -> asyncpg.Connection:
+        """Open a connection to the primary. Raises: whatever asyncpg raises."""
+        return await asyncpg.connect(
+            self._url,
+            timeout=CONNECT_SECONDS,
+            statement_cache_size=self._statements,
+            target_session_attrs="read-write",
+        )
+
+    async def write(self, act: Act[Item, Outcome], item: Item, riders: Riders = ()) -> Outcome:
+        return await self._lanes.submit(act, item, riders)
+
+    async def look_up(self, sql: str, parameters: Row = ()) -> list[Row]:
+        statement = to_postgres(sql)
+        with _answered():
+            async with asyncio.timeout(READ_SECONDS_MAX):
+                return [tuple(record) for record in await self._fetch(statement, parameters)]
+
+    async def _fetch(self, statement: str, parameters: Row) -> list[asyncpg.Record]:
+        try:
+            async with self._readers.lent() as connection:
+                return list(await connection.fetch(statement, *parameters))
+        except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError):
+            # It was cut off while it lay idle, and reading twice harms nobody.
+            async with self._readers.lent() as connection:
+                return list(await connection.fetch(statement, *parameters))
+
+    async def read(self, query: Query[Answer]) -> Answer:
+        with _answered():
+            async with asyncio.timeout(READ_SECONDS_MAX), self._readers.lent() as connection:
+                return await _within(connection, _BEGIN_READING, query(PostgresTransaction(connection, self._clock)))
+
+    async def run_script(
+        self, choose: Callable[[Transaction], Coroutine[Any, Any, str | None]], *, seconds: float
+    ) -> None:
+        """Run the statements that ``choose`` returns, in the transaction in which it chose them: for migrations.
+
+        Raises: Unavailable.
+        """
+        try:
+            async with asyncio.timeout(seconds), _alone(self.connect) as connection:
+                script = await choose(PostgresTransaction(connection, self._clock))
+                if script:
+                    await connection.execute(script)
+        except (asyncpg.PostgresError, *_FAULTS) as fault:
+            raise Unavailable(f"The store cannot be migrated: {fault or type(fault).__name__}.") from fault
+
+    async def close(self) -> None:
+        """Commit what still waits, then let go of the connections."""
+        await self._lanes.close()
+        await self._writers.close()
+        await self._readers.close()
+
+    async def _commit(self, group: list[Waiting]) -> list[Any]:
+        try:
+            for _ in range(ATTEMPTS - 1):
+                with contextlib.suppress(*_LOST_AGAINST_ANOTHER):
+                    return await self._in_transaction(group)
+            return await self._in_transaction(group)
+        except _FAULTS as fault:
+            why = f"{type(fault).__name__}: {fault}"
+            return [Unavailable(internal=why, retry_after_seconds=1) for _ in group]
+        except Exception as fault:  # noqa: BLE001 - of one of the items; alone, only that one is refused
+            if len(group) == 1:
+                return [fault]
+        return [outcome for waiting in group for outcome in await self._commit([waiting])]
+
+    async def _in_transaction(self, group: list[Waiting]) -> list[Any]:
+        async with asyncio.timeout(HANG_SECONDS), self._writers.lent() as connection:
+            return await _within(connection, _BEGIN, run_together(PostgresTransaction(connection, self._clock), group))
+
+
+@contextlib.asynccontextmanager
+async def _alone(connect: Callable[[], Any]) -> AsyncIterator[asyncpg.Connection]:
+    """A transaction on a connection of its own."""
+    connection = await connect()
+    try:
+        async with connection.transaction():
+            yield connection
+    finally:
+        connection.terminate()
+
+
+async def _within(connection: asyncpg.Connection, begin: str, work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Run ``work`` in a transaction: committed, or rolled back where it raises."""
+    try:
+        await connection.execute(begin)
+    except BaseException:
+        work.close()
+        raise
+    try:
+        answer = await work
+    except Exception:
+        await connection.execute("ROLLBACK")
+        raise
+    await connection.execute("COMMIT")
+    return answer
+
+
+@contextlib.contextmanager
+def _answered() -> Iterator[None]:
+    """Say of every fault of the store that it does not answer."""
+    try:
+        yield
+    except _FAULTS as fault:
+        raise Unavailable(internal=f"{type(fault).__name__}: {fault}", retry_after_seconds=1) from fault
