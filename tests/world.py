@@ -34,6 +34,7 @@ from guestpass.server.projects.service import Issuer
 from guestpass.server.sessions import sql as sessions
 from guestpass.server.sessions.model import SessionRow
 from guestpass.server.storage import migrate
+from guestpass.server.storage.postgres import PostgresStore
 from guestpass.server.storage.sealing import KEY_BYTES, MasterKey, Sealer
 from guestpass.server.storage.sqlite import MEMORY, SqliteStore
 from http_caller import Http, Reply
@@ -67,7 +68,7 @@ class Refused(Exception):
 class WatchedStore:
     """A store that can say what it was asked, and that can be away."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: SqliteStore | PostgresStore) -> None:
         self._store = store
         self.look_ups: list[str] = []  # the SQL of each
         self.is_away = False
@@ -228,10 +229,17 @@ class World:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def opened(cls, path: Path | str = MEMORY, **settings: Any) -> AsyncIterator[World]:
-        """Open the service over a fresh store, in memory unless a path is given."""
+    async def opened(
+        cls, path: Path | str = MEMORY, *, database_url: str = "", **settings: Any
+    ) -> AsyncIterator[World]:
+        """Open the service over a fresh store, in memory unless a path or a database is given."""
         clock = Clock()
-        store = WatchedStore(_migrated(path, clock))
+        if database_url:
+            inner = PostgresStore(database_url, clock=clock)
+            await migrate.upgrade_postgres(inner)
+        else:
+            inner = _migrated(path, clock)
+        store = WatchedStore(inner)
         service = await open_service(
             Settings(**settings), store, Sealer(MASTER_KEY), clock=clock, entropy=random.Random(7).randbytes
         )

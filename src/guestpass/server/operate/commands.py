@@ -62,9 +62,8 @@ def init(
         run(_change_url(sourced.settings, change_url))
     base_url = run(_init(sourced.settings))
     where = sourced.settings.data_dir
-    text = f"The store is ready; its public URL is {base_url}.\nNext: guestpass keys create --name mine"
-    if not sourced.settings.database_url:
-        text += f" --data-dir {where}"
+    at, option = ("", "") if sourced.settings.database_url else (f" in {where}", f" --data-dir {where}")
+    text = f"The store{at} is ready; its public URL is {base_url}.\nNext: guestpass keys create --name mine{option}"
     show({"dataDir": where, "publicUrl": base_url}, as_json=options.json, text=text)
 
 
