@@ -61,7 +61,11 @@ def configuration_page() -> str:
         base, *metas = get_args(hints[field.name])
         meta = next(meta for meta in metas if isinstance(meta, msgspec.Meta))
         choices = ", ".join(f"`{choice}`" for choice in get_args(base))
-        kind = f"One of {choices}." if choices else {int: "A whole number", str: "Text", bool: "`true` or `false`"}[base] + _bounds(meta) + "."
+        kind = (
+            f"One of {choices}."
+            if choices
+            else {int: "A whole number", str: "Text", bool: "`true` or `false`"}[base] + _bounds(meta) + "."
+        )
         default = f"`{field.default}`" if field.default != "" else "empty"
         lines += [f"## {field.name}", "", f"`GUESTPASS_{field.name.upper()}`. {kind} Default: {default}.", ""]
         lines += [str(meta.description), ""]
