@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError
 from guestpass.server.api_keys import commands as api_keys
 from guestpass.server.command_line import EXPECTED_ERRORS, OK, USAGE, exit_code_of
 from guestpass.server.operate import commands as operate
+from guestpass.server.operate import logs
 from guestpass.server.sessions import commands as sessions
 
 app = App(
@@ -25,6 +26,7 @@ for group in (api_keys.app, sessions.tokens_app, sessions.sessions_app, operate.
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and end the process: 0 ok, 1 failed, 2 usage, 3 refused, 4 not found, 5 unreachable."""
+    logs.configure("warning")
     sys.exit(call(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -10,33 +10,89 @@ import sys
 import threading
 import time
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any, TextIO
 
 import structlog
 
 from guestpass.server import credentials
 
+log = structlog.get_logger("guestpass")
+
 LINES_MAX = 10_000
+DEPTH_MAX = 8  # of what is logged as values; deeper is logged as text
 FLUSH_SECONDS = 1.0
 _FLUSH_LOOK_SECONDS = 0.01
+_OF_MANY_LINES = frozenset({"exception", "stack"})
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def redact(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace every credential in an event: the one place that stands between a mistake and the log."""
+    return {credentials.without_any_secret(str(name)): _redacted(value, DEPTH_MAX) for name, value in event.items()}
+
+
+def _redacted(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if depth and isinstance(value, dict):
+        return {_redacted(str(name), 0): _redacted(inner, depth - 1) for name, inner in value.items()}
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(inner, depth - 1) for inner in value]
+    return credentials.without_any_secret(value if isinstance(value, str) else _shown(value))
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as fault:  # noqa: BLE001 - a log line is no reason to fail
+        return f"<{type(value).__name__}, whose repr raises {type(fault).__name__}>"
+
+
+def _on_one_line(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep what was sent from forging a line of its own, or steering the terminal that shows it."""
     for name, value in event.items():
-        event[name] = _redacted(value)
+        text = value if isinstance(value, str) else repr(value)
+        lines = text.split("\n") if name in _OF_MANY_LINES else [text]
+        event[name] = "\n".join(map(_printable, lines))
     return event
 
 
-def _redacted(value: Any) -> Any:
-    if isinstance(value, str):
-        return credentials.without(value)
-    if isinstance(value, dict):
-        return {name: _redacted(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redacted(inner) for inner in value]
-    return value
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+class LibraryHandler(logging.Handler):
+    """Hands on to our log what libraries, asyncio and Python itself log, so that all of it is redacted alike."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        facts = {"logger": record.name, "message": _message_of(record), "exc_info": record.exc_info or None}
+        if record.levelno >= logging.ERROR:
+            log.error("library", **facts)
+        else:
+            log.warning("library", **facts)
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - a library that logs wrongly is still to be heard
+        return str(record.msg)
+
+
+def _crashed(kind: type[BaseException], fault: BaseException | None, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    log.error("crashed", exc_info=(kind, fault, trace))
+
+
+def _catch_what_nobody_caught() -> None:
+    """Python prints these by itself, past every redaction."""
+    sys.excepthook = _crashed
+    threading.excepthook = lambda facts: _crashed(facts.exc_type, facts.exc_value, facts.exc_traceback)
+    sys.unraisablehook = lambda facts: _crashed(facts.exc_type, facts.exc_value, facts.exc_traceback)
 
 
 class Writer:
@@ -76,20 +132,30 @@ class Writer:
             self._lines.task_done()
 
 
-def configure(level: str) -> None:
-    """Send events to standard error. JSON keeps a line break in a value from forging a line."""
-    writer = Writer(sys.stderr)
-    on_terminal = sys.stderr.isatty()
-    renderer: Any = structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
+def configure(level: str, file: TextIO | None = None) -> None:
+    """Send events to ``file`` (standard error), and whatever else Python would print there by itself.
+
+    JSON keeps a line break in a value from forging a line; on a terminal ``_on_one_line`` does.
+    """
+    file = file or sys.stderr
+    writer = Writer(file)
+    renderers: list[Any] = [structlog.processors.JSONRenderer()]
+    if file.isatty():
+        plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        renderers = [_on_one_line, plain]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             redact,
-            renderer,
+            *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )
+    logging.captureWarnings(capture=True)
+    logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), handlers=[LibraryHandler()], force=True)
+    logging.raiseExceptions = False
+    _catch_what_nobody_caught()

@@ -16,10 +16,12 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import NamedTuple
 
+import structlog
 import uvicorn
 
 from guestpass.errors import Unavailable
 from guestpass.server.app import Service, create_app, create_internal_app, open_configured
+from guestpass.server.command_line import EXPECTED_ERRORS, FAILED
 from guestpass.server.http.application import Application
 from guestpass.server.operate import logs
 from guestpass.server.operate.gathered import GatheringProtocol
@@ -33,6 +35,8 @@ BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 RESTART_PAUSE_SECONDS = 1.0
 WATCH_SECONDS = 0.2  # between two looks at each other of a supervisor and its workers
+
+log = structlog.get_logger("guestpass")
 
 
 class Server(uvicorn.Server):
@@ -192,6 +196,17 @@ def work(settings: Settings, supervisor: int, counts: Array[c_uint64], place: in
     is asked for metrics tells those of all: they count in ``counts``, this one in row ``place``.
     """
     logs.configure(settings.log_level)
+    try:
+        _work(settings, supervisor, counts, place)
+    except EXPECTED_ERRORS as error:
+        log.error("worker_cannot_serve", why=str(error))  # noqa: TRY400 - a sentence for the operator says it all
+        sys.exit(FAILED)
+    except Exception:
+        log.exception("crashed")  # multiprocessing would print it past every redaction
+        sys.exit(FAILED)
+
+
+def _work(settings: Settings, supervisor: int, counts: Array[c_uint64], place: int) -> None:
     listeners = _listening(settings, shared=True)
     tally = Tally(memoryview(counts).cast("B").cast("Q"), place)
 
@@ -227,7 +242,7 @@ class Supervisor:
         while not self._ends:
             for place, worker in enumerate(self._workers):
                 if not worker.is_alive() and not self._ends:
-                    sys.stderr.write(f"worker {worker.pid} ended with {worker.exitcode}; starting another\n")
+                    log.error("worker_ended", pid=worker.pid, exit_code=worker.exitcode)
                     time.sleep(RESTART_PAUSE_SECONDS)
                     self._workers[place] = self._start(place)
             time.sleep(WATCH_SECONDS)
