@@ -28,6 +28,11 @@ class SubjectsOfSession:
     organization_key: bytes | None
     api_key_id: bytes
 
+    def each(self) -> tuple[Subject, ...]:
+        """Return every subject whose cuts cover the session."""
+        organization = () if self.organization_key is None else (Subject("organization", self.organization_key),)
+        return ALL, Subject("user", self.customer_id), Subject("api_key", self.api_key_id), *organization
+
 
 @dataclass(frozen=True, slots=True)
 class CutMade:

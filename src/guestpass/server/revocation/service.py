@@ -12,9 +12,11 @@ from guestpass.server.revocation.status_lists import Entry, LeasedList
 from guestpass.server.storage.store import Locks, Store, Transaction
 
 __all__ = [
-    "ALL", "CutMade", "Entry", "LeasedList", "Subject", "SubjectsOfSession", "cut", "end_one", "ending_in", "floors",
-    "forget_older_than", "issuers_with_endings", "lease_status_list", "lock_issuers", "look_up_ending", "was_ended_by",
+    "ALL", "CutMade", "EndedBy", "Entry", "LeasedList", "Subject", "SubjectsOfSession", "cut", "end_one", "ending_in", "floors",
+    "forget_older_than", "issuers_with_endings", "lease_status_list", "lock_issuers", "look_up_ending",
 ]  # fmt: skip
+
+CUTS_HELD_MAX = 10_000  # while one cut's sessions are counted; with more of them each session is asked about
 
 
 async def lock_issuers(tx: Transaction, issuers: Iterable[int], *, shared: bool = False) -> None:
@@ -58,12 +60,35 @@ async def cut(
     return CutMade(issuer, subject, before_ms, ending, is_new)
 
 
-async def was_ended_by(
-    tx: Transaction, made: CutMade, session_id: bytes, subjects: SubjectsOfSession, own: Ending | None
-) -> bool:
-    """Say whether ``made``, and nothing before it, ended a session."""
-    cuts = await sql.cuts_over(tx, made.issuer, subjects, minted_ms=ids.unix_ms_of(session_id))
-    return made.is_new and own is None and cuts == [Cut(made.before_ms, made.ending)]
+class EndedBy:
+    """Says of session after session whether one cut, and nothing before it, ended it."""
+
+    def __init__(self, tx: Transaction, made: CutMade, known: dict[Subject, list[Cut]] | None) -> None:
+        self._tx = tx
+        self._made = made
+        self._known = known
+
+    @classmethod
+    async def of(cls, tx: Transaction, made: CutMade, *, oldest_ms: int) -> EndedBy:
+        """``oldest_ms``: no session that will be asked about was minted before."""
+        cuts = await sql.cuts_above(tx, made.issuer, oldest_ms, most=CUTS_HELD_MAX + 1)
+        if len(cuts) > CUTS_HELD_MAX:
+            return cls(tx, made, None)
+        by_subject: dict[Subject, list[Cut]] = {}
+        for subject, cut_made in cuts:
+            by_subject.setdefault(subject, []).append(cut_made)
+        return cls(tx, made, by_subject)
+
+    async def ended(self, session_id: bytes, subjects: SubjectsOfSession, own: Ending | None) -> bool:
+        if own is not None or not self._made.is_new:
+            return False
+        return await self._over(subjects, ids.unix_ms_of(session_id)) == [Cut(self._made.before_ms, self._made.ending)]
+
+    async def _over(self, subjects: SubjectsOfSession, minted_ms: int) -> list[Cut]:
+        known = self._known
+        if known is None:
+            return await sql.cuts_over(self._tx, self._made.issuer, subjects, minted_ms=minted_ms)
+        return [cut for each in subjects.each() for cut in known.get(each, ()) if minted_ms < cut.before_ms]
 
 
 async def ending_in(

@@ -43,6 +43,16 @@ async def look_up_cuts_over(store: Store, issuer: int, subjects: SubjectsOfSessi
     return _cuts(await store.look_up(_CUTS, _parameters(issuer, subjects, minted_ms)))
 
 
+async def cuts_above(tx: Transaction, issuer: int, minted_ms: int, *, most: int) -> list[tuple[Subject, Cut]]:
+    """Return up to ``most`` of the cuts that could cover sessions minted from then on."""
+    rows = await tx.fetch(
+        "SELECT kind, subject, before_ms, revoked_at_ms, revoked_by, reissue FROM cuts"
+        " WHERE issuer = ? AND before_ms > ? LIMIT ?",
+        (issuer, minted_ms, most),
+    )
+    return [(Subject(kind, key), cut) for (kind, key, *rest) in rows for cut in _cuts([tuple(rest)])]
+
+
 async def highest_committed_ms(tx: Transaction, issuer: int) -> int:
     """Return the milliseconds of the highest session id that was committed, 0 where there is none."""
     row = await tx.fetch_one("SELECT id FROM sessions WHERE issuer = ? ORDER BY id DESC LIMIT 1", (issuer,))

@@ -22,10 +22,11 @@ from guestpass.server.revocation.service import CutMade, Subject
 from guestpass.server.sessions import index, sql
 from guestpass.server.sessions.api import SessionPage, SessionView
 from guestpass.server.sessions.model import WORD, SessionRow
-from guestpass.server.storage.store import Store, Transaction
+from guestpass.server.storage.store import Locks, Store, Transaction
 
 _NAMES = {"user": "customer", "api_key": "API key"}
 COUNT_MAX = 10_000  # living sessions that a revoke counts exactly
+CHUNK = 250  # sessions that are read in one statement
 EXAMINED_MAX = 50_000  # sessions that a count or a page looks at before it gives up: about half a second
 
 
@@ -110,6 +111,7 @@ class Sessions:
 
 async def _end_each(tx: Transaction, items: list[EndOne]) -> list[tuple[int, bool] | Exception]:
     outcomes: list[tuple[int, bool] | Exception] = []
+    await tx.lock(Locks.SESSION, [int.from_bytes(item.session_id[-4:], "big") for item in items])
     for issuer, session_id, ending in items:
         found = await sql.find(tx, issuer, session_id)
         if found is None:
@@ -123,6 +125,7 @@ async def _end_each(tx: Transaction, items: list[EndOne]) -> list[tuple[int, boo
 
 async def _cut_each(tx: Transaction, items: list[EndMany]) -> list[tuple[CutMade, bool] | Exception]:
     outcomes: list[tuple[CutMade, bool] | Exception] = []
+    await revocation.lock_issuers(tx, {end.issuer for end in items})
     for end in items:
         if end.must_exist and not await _subject_exists(tx, end.issuer, end.subject):
             outcomes.append(NotFound(f"There is no such {_NAMES[end.subject.kind]}."))
@@ -181,16 +184,26 @@ async def _count_ended_by(tx: Transaction, made: CutMade, now: int) -> int | Non
         if subject.kind == "api_key"
         else index.newest_first(tx, made.issuer, owner, above=oldest_living, below=below)
     )
+    by_this_cut = await revocation.EndedBy.of(tx, made, oldest_ms=ids.unix_ms_of(oldest_living))
     examined = 0
-    async for session_id in candidates:
-        examined += 1
+    async for some in _in_chunks(candidates):
+        examined += len(some)
         if count > COUNT_MAX or examined > EXAMINED_MAX:
             return None
-        found = await sql.find(tx, made.issuer, session_id)
-        if found is not None and found[0].expires_at > now:
-            row, own, _ = found
-            count += await revocation.was_ended_by(tx, made, row.id, row.subjects, own)
+        for row, own in await sql.find_living(tx, made.issuer, some, now=now):
+            count += await by_this_cut.ended(row.id, row.subjects, own)
     return count if count <= COUNT_MAX else None
+
+
+async def _in_chunks(session_ids: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    some: list[bytes] = []
+    async for session_id in session_ids:
+        some.append(session_id)
+        if len(some) == CHUNK:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 async def _page(tx: Transaction, listing: Listing, now: int) -> SessionPage:

@@ -15,11 +15,12 @@ Found: TypeAlias = tuple[SessionRow, Ending | None, int]  # the row, its own end
 COLUMNS = ", ".join(SessionRow._fields)
 _S_COLUMNS = ", ".join(f"s.{name}" for name in SessionRow._fields)
 
-_FIND = (
+_FIND_START = (
     f"SELECT r.revoked_at_ms, r.revoked_by, r.reissue, h.before_ms, {_S_COLUMNS} FROM sessions s"  # noqa: S608
     " LEFT JOIN revocations r ON r.issuer = s.issuer AND r.id = s.id"
-    " LEFT JOIN cut_horizons h ON h.issuer = s.issuer WHERE s.issuer = ? AND s.id = ?"
+    " LEFT JOIN cut_horizons h ON h.issuer = s.issuer"
 )
+_FIND = f"{_FIND_START} WHERE s.issuer = ? AND s.id = ?"
 
 
 async def add(tx: Transaction, rows: Sequence[SessionRow]) -> None:
@@ -59,6 +60,17 @@ async def find(tx: Transaction, issuer: int, session_id: bytes) -> Found | None:
     """Do the same inside a transaction."""
     row = await tx.fetch_one(_FIND, (issuer, session_id))
     return _found(row) if row else None
+
+
+async def find_living(
+    tx: Transaction, issuer: int, session_ids: Sequence[bytes], *, now: int
+) -> list[tuple[SessionRow, Ending | None]]:
+    """Return those that have not expired, each with its own ending."""
+    rows = await tx.fetch(
+        f"{_FIND_START} WHERE s.issuer = ? AND s.expires_at > ? AND s.id IN ({', '.join('?' * len(session_ids))})",
+        (issuer, now, *session_ids),
+    )
+    return [(row, own) for row, own, _ in map(_found, rows)]
 
 
 async def minted_with(
