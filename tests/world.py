@@ -70,6 +70,7 @@ class WatchedStore:
 
     def __init__(self, store: SqliteStore | PostgresStore) -> None:
         self._store = store
+        self.tally = store.tally
         self.look_ups: list[str] = []  # the SQL of each
         self.is_away = False
         self.reads = True

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from guestpass.errors import ERRORS
+from guestpass.errors import ERRORS, Unavailable
 from guestpass.server.app import create_app, create_internal_app
+from guestpass.server.storage.sqlite import SqliteStore
 from guestpass.server.tally import SLOT_BYTES, SLOTS, Tally
 from http_caller import Http
 from world import World
@@ -65,6 +68,50 @@ async def test_the_time_that_a_request_took_is_in_one_bucket_and_all_above(world
     assert list(buckets.values()) == sorted(buckets.values())
     assert buckets["le=+Inf"] == samples["guestpass_request_duration_seconds_count", *route] == 3
     assert 0 < samples["guestpass_request_duration_seconds_sum", *route] < 60
+
+
+async def test_mints_and_revokes_count_once_they_are_committed(world):
+    ada, bob = await world.mint("ada"), await world.mint("bob", format="opaque")
+    await world.live.mint("ada")
+    for _ in range(2):
+        await world.host.end(ada)
+    await world.host.revoke(externalUserId="bob")
+    with world.store.away(), world.refused("UNAVAILABLE"):
+        await world.mint("ada")
+    samples = await scraped(world)
+    assert samples["guestpass_mints_total", "environment=test", "format=jwt"] == 1
+    assert samples["guestpass_mints_total", "environment=test", "format=opaque"] == 1
+    assert samples["guestpass_mints_total", "environment=live", "format=jwt"] == 1
+    assert samples["guestpass_revokes_total", "what=session"] == 1, "the second call ended nothing"
+    assert samples["guestpass_revokes_total", "what=cut"] == 1
+    assert not await bob.lives()
+
+
+async def test_acts_that_are_committed_together_are_one_group(world):
+    before = await scraped(world)
+    await asyncio.gather(*(world.mint(f"user{number}") for number in range(20)))
+    after = await scraped(world)
+
+    def more(name):
+        return after[name,] - before[name,]
+
+    assert more("guestpass_commit_group_size_sum") == more("guestpass_commit_wait_seconds_count") >= 20
+    assert more("guestpass_commit_group_size_count") < 20
+    assert more("guestpass_commit_wait_seconds_sum") > 0
+    assert after["guestpass_store_queue_length",] == 0
+
+
+async def test_an_act_that_the_store_cannot_do_counts_as_an_error_of_the_store(tmp_path):
+    store = SqliteStore(tmp_path / "store.sqlite3")
+
+    async def act(tx, items):
+        await tx.execute("PRAGMA query_only=ON")
+        await tx.execute("CREATE TABLE t (x)")
+
+    with pytest.raises(Unavailable):
+        await store.write(act, None)
+    assert total(store.tally, "guestpass_store_errors") == 1
+    await store.close()
 
 
 async def test_nothing_that_a_client_sends_becomes_a_label(world):
@@ -174,7 +221,7 @@ def test_a_process_that_takes_the_place_of_a_dead_one_counts_on_from_there():
     """A sum that falls looks like a restart of all, and what is left like new requests."""
     memory, (one, dead) = two_processes()
     dead.answered(("GET", "/healthz"), 200, "", 1_000)
-    dead.waited(1_000, still=7)
+    dead.waiting(7)
     successor = Tally(memory, 1)
     successor.over_routes([("GET", "/healthz")])
     successor.answered(("GET", "/healthz"), 200, "", 1_000)

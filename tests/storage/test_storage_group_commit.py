@@ -14,6 +14,7 @@ from guestpass.errors import NotFound, Unavailable
 from guestpass.server.storage import acts, group_commit
 from guestpass.server.storage.sqlite import SqliteStore, SqliteTransaction
 from guestpass.server.storage.store import Rider
+from guestpass.server.tally import Tally
 
 
 @pytest.fixture
@@ -318,7 +319,7 @@ class TestAHangingWriter:
     async def committing(self, tmp_path):
         connection = sqlite3.connect(tmp_path / "hang.sqlite3", isolation_level=None, check_same_thread=False)
         committing = group_commit.GroupCommit(
-            connection, SqliteTransaction(connection), threading.Lock(), hang_seconds=0.2
+            connection, SqliteTransaction(connection), threading.Lock(), Tally(), hang_seconds=0.2
         )
         yield committing
         await committing.close()

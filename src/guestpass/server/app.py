@@ -77,35 +77,35 @@ async def open_configured(settings: Settings, tally: Tally | None = None) -> Ser
     Raises: Unavailable, MasterKeyError, SettingsError: sentences for the operator.
     """
     if settings.database_url:
-        return await _opened(settings, *await _open_postgres(settings), tally)
-    store, sealer = _open_embedded(settings)
+        return await _opened(settings, *await _open_postgres(settings, tally))
+    store, sealer = _open_embedded(settings, tally)
     try:
         migrate.upgrade(store)
     except Exception:
         await store.close()
         raise
-    return await _opened(settings, store, sealer, tally)
+    return await _opened(settings, store, sealer)
 
 
-async def _opened(settings: Settings, store: Store, sealer: Sealer, tally: Tally | None) -> Service:
+async def _opened(settings: Settings, store: Store, sealer: Sealer) -> Service:
     try:
-        return await open_service(settings, store, sealer, tally=tally)
+        return await open_service(settings, store, sealer)
     except Exception:
         await store.close()
         raise
 
 
-def _open_embedded(settings: Settings) -> tuple[SqliteStore, Sealer]:
+def _open_embedded(settings: Settings, tally: Tally | None) -> tuple[SqliteStore, Sealer]:
     directory = Path(settings.data_dir)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = MasterKey.from_text(settings.master_key) if settings.master_key else _key_of(directory)
     except OSError as fault:
         raise Unavailable(f"The data directory {directory} cannot be used: {fault.strerror}.") from fault
-    return SqliteStore(directory / DATABASE_FILE), Sealer(key)
+    return SqliteStore(directory / DATABASE_FILE, tally=tally), Sealer(key)
 
 
-async def _open_postgres(settings: Settings) -> tuple[PostgresStore, Sealer]:
+async def _open_postgres(settings: Settings, tally: Tally | None) -> tuple[PostgresStore, Sealer]:
     if not settings.master_key:
         raise MasterKeyError(
             "A store on PostgreSQL is shared by several servers, so its master key is in no data directory. Make one "
@@ -113,7 +113,7 @@ async def _open_postgres(settings: Settings) -> tuple[PostgresStore, Sealer]:
             "GUESTPASS_MASTER_KEY_FILE, and keep a copy apart from the database. Nothing was changed."
         )
     sealer = Sealer(MasterKey.from_text(settings.master_key))
-    store = _postgres(settings)
+    store = _postgres(settings, tally)
     try:
         await migrate.upgrade_postgres(store)
     except Unavailable as fault:
@@ -122,8 +122,8 @@ async def _open_postgres(settings: Settings) -> tuple[PostgresStore, Sealer]:
     return store, sealer
 
 
-def _postgres(settings: Settings) -> PostgresStore:
-    return PostgresStore(settings.database_url, prepared_statements=settings.database_prepared_statements)
+def _postgres(settings: Settings, tally: Tally | None = None) -> PostgresStore:
+    return PostgresStore(settings.database_url, prepared_statements=settings.database_prepared_statements, tally=tally)
 
 
 def _cannot_be_reached(settings: Settings, fault: Unavailable) -> str:
@@ -150,7 +150,6 @@ async def open_service(
     *,
     clock: Clock = system_clock,
     entropy: Entropy | None = None,
-    tally: Tally | None = None,
 ) -> Service:
     """Wire the rooms over a migrated store.
 
@@ -165,8 +164,9 @@ async def open_service(
     for environment in ENVIRONMENTS:
         await keyring.make_missing(await issuers.at(environment))
     minting = Minting(
-        store, issuers, keyring, derivation, clock=clock, entropy=entropy, prefix_word=settings.token_prefix
-    )
+        store, issuers, keyring, derivation, clock=clock, entropy=entropy, prefix_word=settings.token_prefix,
+        tally=store.tally,
+    )  # fmt: skip
     cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
     return Service(
         base_url=base_url,
@@ -175,13 +175,13 @@ async def open_service(
         api_keys=ApiKeys(store, clock, entropy),
         keyring=keyring,
         minting=minting,
-        sessions=Sessions(store, clock),
+        sessions=Sessions(store, clock, store.tally),
         verifying=Verifying(store, issuers, keyring, clock, prefix_word=settings.token_prefix),
         derivation=derivation,
         jobs=Jobs(cleaning),
         clock=clock,
         entropy=entropy,
-        tally=tally or Tally(),
+        tally=store.tally,
     )
 
 

@@ -165,10 +165,11 @@ class Tally:
     def committed(self, acts: int) -> None:
         self._observe(self._firsts[GROUP_SIZE.name], _GROUP_BOUNDS, acts)
 
-    def waited(self, nanoseconds: int, *, still: int) -> None:
-        """Count an act whose wait is over; ``still``: how many wait on."""
-        self._observe(self._firsts[COMMIT_WAIT.name], _REQUEST_BOUNDS, nanoseconds)
-        self._row[self._firsts[QUEUE.name]] = still
+    def waited(self, seconds: float) -> None:
+        self._observe(self._firsts[COMMIT_WAIT.name], _REQUEST_BOUNDS, int(seconds * NS))
+
+    def waiting(self, acts: int) -> None:
+        self._row[self._firsts[QUEUE.name]] = acts
 
     def store_failed(self) -> None:
         self._row[self._firsts[STORE_ERRORS.name]] += 1

@@ -26,6 +26,7 @@ from guestpass.server.sessions.model import Mint, SessionRow, TooEarly
 from guestpass.server.sessions.policy import Plan, plan
 from guestpass.server.signing_keys.service import Keyring, Signer
 from guestpass.server.storage.store import Store, Transaction
+from guestpass.server.tally import Tally
 
 
 class Minting:
@@ -41,6 +42,7 @@ class Minting:
         clock: Clock,
         entropy: Entropy,
         prefix_word: str,
+        tally: Tally,
     ) -> None:
         self._store = store
         self._issuers = issuers
@@ -49,6 +51,7 @@ class Minting:
         self._clock = clock
         self._entropy = entropy
         self._prefix_word = prefix_word
+        self._tally = tally
         self._lists: dict[int, LeasedList] = {}
 
     async def mint(self, key: ApiKey, request: MintRequest) -> MintAnswer:
@@ -71,6 +74,7 @@ class Minting:
             except TooEarly as early:
                 floor_ms = early.floor_ms  # below a cut: signed again with a later id, never answered
             else:
+                self._tally.minted(issuer.environment, row.format)
                 return _answer(row, token, issuer, planned)
 
     def _row(self, key: ApiKey, request: MintRequest, planned: Plan, entry: Entry, session_id: bytes) -> SessionRow:

@@ -23,6 +23,7 @@ from guestpass.server.sessions import index, sql
 from guestpass.server.sessions.api import SessionPage, SessionView
 from guestpass.server.sessions.model import WORD, SessionRow
 from guestpass.server.storage.store import Locks, Store, Transaction
+from guestpass.server.tally import Tally
 
 _NAMES = {"user": "customer", "api_key": "API key"}
 COUNT_MAX = 10_000  # living sessions that a revoke counts exactly
@@ -68,9 +69,10 @@ class Listing(NamedTuple):
 
 
 class Sessions:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, tally: Tally) -> None:
         self._store = store
         self._clock = clock
+        self._tally = tally
 
     def ending(self, by: str, *, reissue: bool = False) -> Ending:
         return Ending(int(self._clock() * 1000), by, reissue)
@@ -92,11 +94,15 @@ class Sessions:
         key = ids.decode(WORD, session_id)
         if key is None:
             raise NotFound("There is no such session.")
-        return await self._store.write(_end_each, EndOne(issuer, key, ending))
+        at_ms, ended_now = await self._store.write(_end_each, EndOne(issuer, key, ending))
+        if ended_now:
+            self._tally.revoked("session")
+        return at_ms, ended_now
 
     async def end_many(self, end: EndMany) -> Ended:
         """Make a cut, and block the customer where that is asked. Raises: NotFound."""
         made, blocked = await self._store.write(_cut_each, end)
+        self._tally.revoked("cut")
         now = int(self._clock())
         try:
             living = await self._store.read(lambda tx: _count_ended_by(tx, made, now))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from guestpass.errors import Unavailable
 from guestpass.server.storage.store import Act, Rider, Riders, Transaction
+from guestpass.server.tally import Tally
 
 GROUP_MAX = 512  # acts after which a transaction takes no more
 HANG_SECONDS = 2.8  # what waits longer is answered 503, so that no request waits over 3 s
@@ -62,11 +63,14 @@ def _by_function(pairs: Iterable[tuple[Act[Any, None], _Riding]]) -> Iterable[tu
     return by_function.items()
 
 
-def deliver(group: Sequence[Waiting], outcomes: Sequence[Any]) -> None:
+def deliver(group: Sequence[Waiting], outcomes: Sequence[Any], tally: Tally) -> None:
     """Give everyone his outcome; called in the event loop that they wait in."""
+    tally.committed(len(group))
     for waiting, outcome in zip(group, outcomes, strict=True):
         if waiting.future.done():
             continue  # the request was cancelled, or answered while the writer hung
+        if isinstance(outcome, Unavailable):
+            tally.store_failed()
         if isinstance(outcome, Exception):
             waiting.future.set_exception(outcome)
         else:
@@ -89,8 +93,9 @@ class Patience:
     Everything here belongs to one event loop's thread at a time.
     """
 
-    def __init__(self, hang_seconds: float = HANG_SECONDS) -> None:
+    def __init__(self, tally: Tally, hang_seconds: float = HANG_SECONDS) -> None:
         self.hang_seconds = hang_seconds
+        self._tally = tally
         self._deadlines: dict[asyncio.Future[Any], float] = {}  # monotonic seconds; the oldest first
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch: asyncio.TimerHandle | None = None
@@ -113,11 +118,15 @@ class Patience:
     def begin(self, future: asyncio.Future[Any]) -> None:
         assert self._loop is not None  # noqa: S101
         self._deadlines[future] = time.monotonic() + self.hang_seconds
+        self._tally.waiting(len(self._deadlines))
         if self._watch is None:
             self._watch = self._loop.call_later(WATCH_SECONDS, self._answer_what_waits_too_long)
 
     def end(self, future: asyncio.Future[Any]) -> None:
-        self._deadlines.pop(future, None)
+        deadline = self._deadlines.pop(future, None)
+        self._tally.waiting(len(self._deadlines))
+        if deadline is not None:
+            self._tally.waited(time.monotonic() - deadline + self.hang_seconds)
 
     def _answer_what_waits_too_long(self) -> None:
         assert self._loop is not None  # noqa: S101
@@ -127,6 +136,7 @@ class Patience:
                 break
             if not future.done():
                 future.set_exception(out_of_time())
+                self._tally.store_failed()
         self._watch = (
             self._loop.call_later(WATCH_SECONDS, self._answer_what_waits_too_long) if self._deadlines else None
         )

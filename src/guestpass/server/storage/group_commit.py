@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from guestpass.errors import Unavailable
 from guestpass.server.storage.acts import GROUP_MAX, HANG_SECONDS, Patience, Waiting, deliver, run_together
 from guestpass.server.storage.store import Act, Item, Outcome, Riders, Transaction
+from guestpass.server.tally import Tally
 
 Result = TypeVar("Result")
 
@@ -50,13 +51,15 @@ class GroupCommit:
         connection: sqlite3.Connection,
         tx: Transaction,
         turn: contextlib.AbstractContextManager[Any],
+        tally: Tally,
         *,
         hang_seconds: float = HANG_SECONDS,
     ) -> None:
         self._connection = connection
         self._tx = tx
         self._turn = turn
-        self._patience = Patience(hang_seconds)
+        self._patience = Patience(tally, hang_seconds)
+        self._tally = tally
         self._arrived: list[Waiting] = []  # in this turn of the loop
         self._queue: queue.SimpleQueue[list[Waiting] | None] = queue.SimpleQueue()  # None ends the thread
         self._began: float | None = None  # monotonic seconds at which the group under way began
@@ -72,6 +75,7 @@ class GroupCommit:
         if self._closes:
             raise Unavailable(internal="the store was closed")
         if began is not None and time.monotonic() - began > self._patience.hang_seconds:
+            self._tally.store_failed()
             raise Unavailable(internal="the writer hangs", retry_after_seconds=1)
         future: asyncio.Future[Outcome] = loop.create_future()
         self._patience.begin(future)
@@ -113,7 +117,11 @@ class GroupCommit:
                 self._began = time.monotonic()
                 outcomes = self._commit(group)
                 self._began = None
-                _deliver(group, outcomes)
+                self._deliver(group, outcomes)
+
+    def _deliver(self, group: list[Waiting], outcomes: list[Any]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            group[-1].future.get_loop().call_soon_threadsafe(deliver, group, outcomes, self._tally)
 
     def _commit(self, group: list[Waiting]) -> list[Any]:
         outcomes: list[Any] = []
@@ -162,8 +170,3 @@ def _is_of_the_store(fault: sqlite3.Error) -> bool:
 
 def _act_of(waiting: Waiting) -> Act[Any, Any]:
     return waiting.act
-
-
-def _deliver(group: list[Waiting], outcomes: list[Any]) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-        group[-1].future.get_loop().call_soon_threadsafe(deliver, group, outcomes)

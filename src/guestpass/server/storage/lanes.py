@@ -14,6 +14,7 @@ from typing import Any
 from guestpass.errors import Unavailable
 from guestpass.server.storage.acts import GROUP_MAX, Patience, Waiting, deliver
 from guestpass.server.storage.store import Act, Item, Outcome, Riders
+from guestpass.server.tally import Tally
 
 LANES = 2
 
@@ -21,9 +22,10 @@ LANES = 2
 class Lanes:
     """``commit`` runs one act for a group in one transaction and returns an outcome each; it raises nothing."""
 
-    def __init__(self, commit: Callable[[list[Waiting]], Awaitable[list[Any]]]) -> None:
+    def __init__(self, commit: Callable[[list[Waiting]], Awaitable[list[Any]]], tally: Tally) -> None:
         self._commit = commit
-        self._patience = Patience()
+        self._tally = tally
+        self._patience = Patience(tally)
         self._waiting: deque[Waiting] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
         self._closes = False
@@ -55,7 +57,7 @@ class Lanes:
 
     async def _run(self) -> None:
         while group := self._take():
-            deliver(group, await self._commit(group))
+            deliver(group, await self._commit(group), self._tally)
 
     def _take(self) -> list[Waiting]:
         """Take all who wait for the same act as the one who waits longest."""

@@ -20,6 +20,7 @@ from guestpass.server.clock import Clock
 from guestpass.server.storage.acts import HANG_SECONDS, Waiting, run_together
 from guestpass.server.storage.lanes import LANES, Lanes
 from guestpass.server.storage.store import Act, Answer, Dialect, Item, Locks, Outcome, Query, Riders, Row, Transaction
+from guestpass.server.tally import Tally
 
 READERS = 6  # connections of one process, beside those of its lanes
 CONNECT_SECONDS = 2.0
@@ -189,11 +190,14 @@ class PostgresStore:
         prepared_statements: Off behind a PgBouncer older than 1.21 in transaction mode.
     """
 
-    def __init__(self, url: str, *, clock: Clock | None = None, prepared_statements: bool = True) -> None:
+    def __init__(
+        self, url: str, *, clock: Clock | None = None, prepared_statements: bool = True, tally: Tally | None = None
+    ) -> None:
+        self.tally = tally or Tally()
         self._url = url
         self._clock = clock
         self._statements = 512 if prepared_statements else 0
-        self._lanes = Lanes(self._commit)
+        self._lanes = Lanes(self._commit, self.tally)
         self._writers = Connections(self.connect, LANES)
         self._readers = Connections(self.connect, READERS)
 

@@ -23,6 +23,7 @@ from guestpass.errors import Unavailable
 from guestpass.server.clock import Clock, system_clock
 from guestpass.server.storage.group_commit import GroupCommit, run_now
 from guestpass.server.storage.store import Act, Answer, Dialect, Item, Locks, Outcome, Query, Riders, Row
+from guestpass.server.tally import Tally
 
 BUSY_TIMEOUT_MS = 2_500  # under the 3 s in which every request has an answer
 BUSY_PAUSE_SECONDS = 0.01
@@ -173,7 +174,8 @@ class SqliteStore:
     In memory there is one connection for all, and a lock: another connection would see another database.
     """
 
-    def __init__(self, path: Path | str, *, clock: Clock = system_clock) -> None:
+    def __init__(self, path: Path | str, *, clock: Clock = system_clock, tally: Tally | None = None) -> None:
+        self.tally = tally or Tally()
         self._path = str(path)
         self._clock = clock
         self._in_memory = self._path == MEMORY
@@ -193,6 +195,7 @@ class SqliteStore:
             self._writer_connection,
             SqliteTransaction(self._writer_connection, clock),
             self._among_processes or self._turn,
+            self.tally,
         )
 
     @contextlib.contextmanager

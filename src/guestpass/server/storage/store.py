@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequen
 from enum import IntEnum
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from guestpass.server.tally import Tally
+
 Dialect = Literal["sqlite", "postgresql"]
 Row: TypeAlias = tuple[Any, ...]
 Item = TypeVar("Item")
@@ -90,7 +92,12 @@ Riders: TypeAlias = Sequence[Rider]
 
 
 class Store(Protocol):
-    """Durable, shared by several server processes. Every method raises Unavailable where the store does not answer."""
+    """Durable, shared by several server processes. Every method raises Unavailable where the store does not answer.
+
+    ``tally``: what this process counts; the store counts its acts in it.
+    """
+
+    tally: Tally
 
     async def write(self, act: Act[Item, Outcome], item: Item, riders: Riders = ()) -> Outcome:
         """Run ``act`` for ``item``, with what rides along, and return after its commit is on disk."""
