@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote
 
 import structlog
@@ -40,10 +41,12 @@ _PREFLIGHT: Headers = (
     (b"access-control-allow-headers", b"Authorization, Content-Type, X-Request-Id"),
     (b"access-control-max-age", b"86400"),
 )
+# (request, (method, pattern) of its route, status, error code or empty, nanoseconds)
+Observer: TypeAlias = Callable[[Exchange, tuple[str, str], int, str, int], None]
 
 
 class Application:
-    """Serves ``routes``. ``draining`` asks every client to connect anew, elsewhere."""
+    """Serves ``routes``. ``draining`` asks every client to connect anew, elsewhere; ``observe`` is told of each answer."""
 
     def __init__(self, routes: RouteTable, api_keys: ApiKeys, *, base_url: str, entropy: Entropy, tally: Tally) -> None:
         self.routes = routes
@@ -53,6 +56,7 @@ class Application:
         self._request_prefix = f"req_{entropy(_REQUEST_PREFIX_BYTES).hex()}"  # of this process
         self._request_numbers = itertools.count()
         self.draining = False
+        self.observe: Observer | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -80,9 +84,12 @@ class Application:
             if isinstance(error, MethodNotAllowed):
                 allowed = allow_header(self.routes.of_path(scope["path"]))
                 reply = reply._replace(headers=(*reply.headers, (b"allow", allowed)))
-        self._tally.answered(_counted_as(call, route), reply.status, code, perf_counter_ns() - began)
+        counted_as, took = _counted_as(call, route), perf_counter_ns() - began
+        self._tally.answered(counted_as, reply.status, code, took)
         for_pages = route is not None and route.browser and not _shows_api_key(call)
         await self._send(reply, call, _CORS if for_pages else (), send)
+        if self.observe is not None:
+            self.observe(call, counted_as, reply.status, code, took)
 
     async def _handle(self, call: Exchange, match: Match, query_string: bytes) -> Answer:
         route = match.route

@@ -23,7 +23,7 @@ from guestpass.errors import Unavailable
 from guestpass.server.app import Service, create_app, create_internal_app, open_configured
 from guestpass.server.command_line import EXPECTED_ERRORS, FAILED
 from guestpass.server.http.application import Application
-from guestpass.server.operate import logs
+from guestpass.server.operate import logs, tracing
 from guestpass.server.operate.gathered import GatheringProtocol
 from guestpass.server.operate.settings import Settings, address_of
 from guestpass.server.tally import SLOTS, Tally
@@ -168,6 +168,10 @@ async def serve(service: Service, listeners: Listeners, on_start: Callable[[], N
     service.jobs.start()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(service.close)
+        spans = tracing.start(os.environ)
+        if spans is not None:
+            stack.push_async_callback(spans.close)
+            public.observe = spans.answered
         if listeners.internal is not None:
             internal = InternalServer(_config(create_internal_app(service)))
             await stack.enter_async_context(internal.beside(listeners.internal))
