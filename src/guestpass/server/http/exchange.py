@@ -12,6 +12,7 @@ import msgspec
 from guestpass.core.bounds import BODY_BYTES_MAX
 from guestpass.errors import PayloadTooLarge, Unauthorized, ValidationFailed
 from guestpass.server.api_keys.service import ApiKey
+from guestpass.server.storage.store import Riders
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -42,10 +43,13 @@ def answer(value: object, *, status: int = 200, headers: Headers = NO_STORE) -> 
 
 
 class Exchange:
-    """A request under way. ``caller``, ``token`` and ``body`` are set before the handler sees it, as its route says."""
+    """A request under way. ``caller``, ``token`` and ``body`` are set before the handler sees it, as its route says.
+
+    ``riders`` must become part of whatever the request writes: the handler hands them to the one use case it calls.
+    """
 
     __slots__ = (
-        "_receive", "body", "caller", "headers", "method", "parameters", "peer", "query", "request_id", "token",
+        "_receive", "body", "caller", "headers", "method", "parameters", "peer", "query", "request_id", "riders", "token",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
@@ -58,6 +62,7 @@ class Exchange:
         self.caller: ApiKey | None = None
         self.token = ""
         self.body: Any = None
+        self.riders: Riders = ()
         self._receive = receive
 
     @property

@@ -31,6 +31,7 @@ class Route:
         caller: ``api_key`` (a host's backend), ``token`` (a user's browser, token as Bearer), ``anyone``.
         can: What the API key must have been made for.
         body: The shape of the JSON body; None: there is none.
+        writes: False for a POST that changes nothing; every other unsafe one hands on what rides with its request.
         answers: Shape by status; None for an answer that is not JSON of a fixed shape, but of the type ``media``.
         browser: Called from pages of other origins: answers carry CORS headers, never cookies.
         note: What its reader must know beyond the shapes.
@@ -45,6 +46,7 @@ class Route:
     caller: Caller = "api_key"
     can: Can | None = None
     body: type | None = None
+    writes: bool = True
     query: tuple[QueryParameter, ...] = ()
     answers: dict[int, type | None] = field(default_factory=dict)
     media: str = "text/html"

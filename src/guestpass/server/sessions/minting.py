@@ -25,7 +25,7 @@ from guestpass.server.sessions.claims import claims_of
 from guestpass.server.sessions.model import Mint, SessionRow, TooEarly
 from guestpass.server.sessions.policy import Plan, plan
 from guestpass.server.signing_keys.service import Keyring, Signer
-from guestpass.server.storage.store import Store, Transaction
+from guestpass.server.storage.store import Riders, Store, Transaction
 from guestpass.server.tally import Tally
 
 
@@ -54,7 +54,7 @@ class Minting:
         self._tally = tally
         self._lists: dict[int, LeasedList] = {}
 
-    async def mint(self, key: ApiKey, request: MintRequest) -> MintAnswer:
+    async def mint(self, key: ApiKey, request: MintRequest, riders: Riders = ()) -> MintAnswer:
         """Mint for a caller who may; the answer is given when the session is on disk.
 
         Raises: ValidationFailed, InvalidExpiration, InvalidNotBefore, Forbidden, CustomerBlocked,
@@ -70,7 +70,7 @@ class Minting:
             row = self._row(key, request, planned, entry, ids.time_ordered(floor_ms, self._entropy(ids.ENTROPY_BYTES)))
             token, token_hash = self._token(row, issuer, signer)
             try:
-                await self._store.write(self._commit, _mint(row, token_hash, request, planned))
+                await self._store.write(self._commit, _mint(row, token_hash, request, planned), riders)
             except TooEarly as early:
                 floor_ms = early.floor_ms  # below a cut: signed again with a later id, never answered
             else:

@@ -61,11 +61,11 @@ class SessionRoutes:
         self._clock = clock
 
     async def mint(self, call: Exchange) -> Answer:
-        return answer(await self._minting.mint(call.key, call.body), status=201)
+        return answer(await self._minting.mint(call.key, call.body, call.riders), status=201)
 
     async def revoke_token(self, call: Exchange) -> Answer:
         ending = self._sessions.ending(call.key.public_id)
-        at_ms, _ = await self._sessions.end_one(call.key.issuer, call.parameters["id"], ending)
+        at_ms, _ = await self._sessions.end_one(call.key.issuer, call.parameters["id"], ending, call.riders)
         return answer(api.Revoked(call.parameters["id"], times.of_milliseconds(at_ms)))
 
     async def page(self, call: Exchange) -> Answer:
@@ -94,12 +94,12 @@ class SessionRoutes:
             _only_one_named(body)
             if body.issued_before is not UNSET:
                 raise invalid("issuedBefore", "does not go with id: one session is named already")
-            at_ms, ended_now = await self._sessions.end_one(call.key.issuer, body.id, ending)
+            at_ms, ended_now = await self._sessions.end_one(call.key.issuer, body.id, ending, call.riders)
             return answer(api.RevokeAnswer(int(ended_now), times.of_milliseconds(at_ms)))
         subject = self._subject(call.key.issuer, body)
         issued_before_ms = self._issued_before(body)
         end = EndMany(call.key.issuer, subject, ending, issued_before_ms, must_exist=body.api_key_id is not UNSET)
-        ended = await self._sessions.end_many(end)
+        ended = await self._sessions.end_many(end, call.riders)
         return answer(api.RevokeAnswer(ended.living, times.of_milliseconds(ended.cut.before_ms)))
 
     async def verify(self, call: Exchange) -> Answer:
@@ -129,21 +129,22 @@ class SessionRoutes:
     async def end_own(self, call: Exchange) -> Answer:
         verified = await self._verifying.bearer(call.token)
         session_id = verified.row.public_id
-        at_ms, _ = await self._sessions.end_one(verified.issuer.number, session_id, self._sessions.ending(OWN_SESSION))
+        ending = self._sessions.ending(OWN_SESSION)
+        at_ms, _ = await self._sessions.end_one(verified.issuer.number, session_id, ending, call.riders)
         return answer(api.Revoked(session_id, times.of_milliseconds(at_ms)))
 
     async def block(self, call: Exchange) -> Answer:
         customer_id = _customer_id(call)
         ending = self._sessions.ending(call.key.public_id)
         end = EndMany(call.key.issuer, Subject("user", customer_id), ending, block=True, must_exist=True)
-        ended = await self._sessions.end_many(end)
+        ended = await self._sessions.end_many(end, call.riders)
         before = times.of_milliseconds(ended.cut.before_ms)
         return answer(
             api.BlockAnswer(call.parameters["id"], blocked=ended.blocked, revoked=ended.living, before=before)
         )
 
     async def unblock(self, call: Exchange) -> Answer:
-        await self._sessions.unblock(call.key.issuer, _customer_id(call))
+        await self._sessions.unblock(call.key.issuer, _customer_id(call), call.riders)
         return answer(api.BlockAnswer(call.parameters["id"], blocked=False))
 
     async def revoke_user(self, call: Exchange) -> Answer:
@@ -154,7 +155,7 @@ class SessionRoutes:
         ending = self._sessions.ending(call.key.public_id)
         subject = Subject("user", customer_id)
         end = EndMany(call.key.issuer, subject, ending, block=body.block, external_user_id=body.external_user_id)
-        ended = await self._sessions.end_many(end)
+        ended = await self._sessions.end_many(end, call.riders)
         return answer(
             api.UserRevokeAnswer(
                 customer_id=ids.encode(customers.WORD, customer_id),
@@ -210,6 +211,7 @@ class SessionRoutes:
                   summary="End one session, or any number in one cheap write", body=api.RevokeRequest,
                   answers={200: api.RevokeAnswer}, codes=("NOT_FOUND",)),
             Route(method="POST", path="/v1/tokens/verify", handler=self.verify, tag=tokens, can="verify",
+                  writes=False,
                   summary="Check a token and explain every step", body=api.VerifyRequest,
                   answers={200: api.VerifyAnswer}),
             Route(method="GET", path="/v1/session", handler=self.own, tag=browser, caller="token", browser=True,

@@ -22,7 +22,7 @@ from guestpass.server.revocation.service import CutMade, Subject
 from guestpass.server.sessions import index, sql
 from guestpass.server.sessions.api import SessionPage, SessionView
 from guestpass.server.sessions.model import WORD, SessionRow
-from guestpass.server.storage.store import Locks, Store, Transaction
+from guestpass.server.storage.store import Locks, Riders, Store, Transaction
 from guestpass.server.tally import Tally
 
 _NAMES = {"user": "customer", "api_key": "API key"}
@@ -89,19 +89,19 @@ class Sessions:
         """Return a page, newest first."""
         return await self._store.read(lambda tx: _page(tx, listing, int(self._clock())))
 
-    async def end_one(self, issuer: int, session_id: str, ending: Ending) -> tuple[int, bool]:
+    async def end_one(self, issuer: int, session_id: str, ending: Ending, riders: Riders = ()) -> tuple[int, bool]:
         """End a session; return (its end in Unix ms, whether this call ended it). Raises: NotFound."""
         key = ids.decode(WORD, session_id)
         if key is None:
             raise NotFound("There is no such session.")
-        at_ms, ended_now = await self._store.write(_end_each, EndOne(issuer, key, ending))
+        at_ms, ended_now = await self._store.write(_end_each, EndOne(issuer, key, ending), riders)
         if ended_now:
             self._tally.revoked("session")
         return at_ms, ended_now
 
-    async def end_many(self, end: EndMany) -> Ended:
+    async def end_many(self, end: EndMany, riders: Riders = ()) -> Ended:
         """Make a cut, and block the customer where that is asked. Raises: NotFound."""
-        made, blocked = await self._store.write(_cut_each, end)
+        made, blocked = await self._store.write(_cut_each, end, riders)
         self._tally.revoked("cut")
         now = int(self._clock())
         try:
@@ -110,9 +110,9 @@ class Sessions:
             living = None
         return Ended(made, blocked, living)
 
-    async def unblock(self, issuer: int, customer_id: bytes) -> None:
+    async def unblock(self, issuer: int, customer_id: bytes, riders: Riders = ()) -> None:
         """Raises: NotFound."""
-        await self._store.write(_unblock_each, (issuer, customer_id))
+        await self._store.write(_unblock_each, (issuer, customer_id), riders)
 
 
 async def _end_each(tx: Transaction, items: list[EndOne]) -> list[tuple[int, bool] | Exception]:

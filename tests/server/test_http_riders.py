@@ -1,0 +1,84 @@
+"""What rides with a request (its proof against replay, its Idempotency-Key) is in the transaction of what it writes."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from guestpass.server.http.exchange import Exchange
+from guestpass.server.storage.store import Rider
+
+SAFE = {"GET", "HEAD"}
+BODIES = {
+    "POST /v1/session-tokens": {"externalUserId": "ada"},
+    "DELETE /v1/session-tokens/{id}": None,
+    "POST /v1/sessions/revoke": {"externalUserId": "ada"},
+    "POST /v1/sessions/revoke by id": {"id": "{sess}"},
+    "DELETE /v1/session": None,
+    "POST /v1/customers/{id}/block": None,
+    "POST /v1/customers/{id}/unblock": None,
+    "POST /v1/users/revoke": {"externalUserId": "ada"},
+}
+ID_OF = {"session-tokens": "sess", "sessions": "sess", "customers": "cust"}
+
+
+class Witness:
+    """A rider that counts; where it ``refuses``, nothing is to be done."""
+
+    def __init__(self, refusal=None):
+        self.refusal = refusal
+        self.checked = self.noted = 0
+
+    async def check(self, _, items):
+        self.checked += len(items)
+        return [self.refusal for _ in items]
+
+    async def note(self, _, items):
+        self.noted += len(items)
+        return [None for _ in items]
+
+    @property
+    def riders(self):
+        return (Rider(self.check, self, self.note),)
+
+
+async def handle(world, name, riders):
+    """Call the handler of a route as the application does, for a request that succeeds."""
+    ada = await world.mint("ada")
+    ids = {"sess": ada.id, "cust": (await world.host.session(ada))["customerId"]}
+    method, path = name.split(" ")[:2]
+    found = world.app.routes.match(method, path.replace("{id}", ids[ID_OF.get(path.split("/")[2], "sess")]))
+    call = Exchange({"method": method, "headers": []}, None, "req_1")
+    call.parameters = found.parameters
+    call.caller = await world.service.api_keys.authenticate(world.host.secret)
+    call.token = ada.token
+    body = BODIES[name] and {field: value.format(**ids) for field, value in BODIES[name].items()}
+    call.body = body and msgspec.convert(body, found.route.body)
+    call.riders = riders
+    return await found.route.handler(call)
+
+
+async def test_every_route_that_writes_is_tried(world):
+    tried = {" ".join(name.split(" ")[:2]) for name in BODIES}
+    assert {f"{r.method} {r.path}" for r in world.app.routes.routes if r.writes and r.method not in SAFE} == tried
+
+
+@pytest.mark.parametrize("name", BODIES)
+async def test_what_rides_along_is_checked_and_noted_exactly_once(world, name):
+    witness = Witness()
+    assert (await handle(world, name, witness.riders)).status < 300
+    assert (witness.checked, witness.noted) == (1, 1)
+
+
+@pytest.mark.parametrize("name", BODIES)
+async def test_what_rides_along_can_refuse_the_whole_request(world, name):
+    class NotAgain(Exception):
+        pass
+
+    witness = Witness(NotAgain())
+    before = await world.host.sessions()
+    with pytest.raises(NotAgain):
+        await handle(world, name, witness.riders)
+    assert (witness.checked, witness.noted) == (1, 0)
+    after = await world.host.sessions()
+    assert [one["status"] for one in after] == ["active"] * (len(before) + 1), "the one that the request is about"
