@@ -18,12 +18,12 @@ import asyncpg
 from guestpass.errors import Unavailable
 from guestpass.server.clock import Clock
 from guestpass.server.storage.acts import HANG_SECONDS, Waiting, run_together
+from guestpass.server.storage.connections import BROKEN, Connections, Hosts
 from guestpass.server.storage.lanes import LANES, Lanes
 from guestpass.server.storage.store import Act, Answer, Dialect, Item, Locks, Outcome, Query, Riders, Row, Transaction
 from guestpass.server.tally import Tally
 
 READERS = 6  # connections of one process, beside those of its lanes
-CONNECT_SECONDS = 2.0
 READ_SECONDS_MAX = HANG_SECONDS
 ATTEMPTS = 4  # of a transaction that lost against another one
 ROWS_AHEAD = 200  # of a cursor
@@ -43,14 +43,10 @@ _LOST_AGAINST_ANOTHER = (asyncpg.SerializationError, asyncpg.DeadlockDetectedErr
 
 # Faults of the store, not of what it was asked: gone, starting, stopping, full, no longer the primary, too slow.
 _FAULTS = (
-    OSError,
+    *BROKEN,
     TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.LockNotAvailableError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
@@ -140,48 +136,6 @@ def _one_row(table: str, columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})"  # noqa: S608 - names of ours
 
 
-class Connections:
-    """Up to ``most`` connections, opened when they are needed; one that broke is not lent again."""
-
-    def __init__(self, connect: Callable[[], Any], most: int) -> None:
-        self._connect = connect
-        self._turns = asyncio.Semaphore(most)
-        self._idle: list[asyncpg.Connection] = []
-
-    @contextlib.asynccontextmanager
-    async def lent(self) -> AsyncIterator[asyncpg.Connection]:
-        async with self._turns:
-            connection = await self._open()
-            try:
-                yield connection
-            except asyncpg.PostgresError:
-                self._take_back(connection)  # refused, but in good order
-                raise
-            except BaseException:
-                connection.terminate()  # of one that was left in the middle nobody knows what it would answer next
-                raise
-            self._take_back(connection)
-
-    async def _open(self) -> asyncpg.Connection:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():
-                return connection
-        return await self._connect()
-
-    def _take_back(self, connection: asyncpg.Connection) -> None:
-        if connection.is_closed() or connection.is_in_transaction():
-            connection.terminate()
-        else:
-            self._idle.append(connection)
-
-    async def close(self) -> None:
-        for connection in self._idle:
-            with contextlib.suppress(*_FAULTS):
-                await connection.close(timeout=CONNECT_SECONDS)
-        self._idle.clear()
-
-
 class PostgresStore:
     """A store in the database at ``url``, ``postgresql://user@host:5432/name``; several hosts stand for one primary.
 
@@ -194,21 +148,11 @@ class PostgresStore:
         self, url: str, *, clock: Clock | None = None, prepared_statements: bool = True, tally: Tally | None = None
     ) -> None:
         self.tally = tally or Tally()
-        self._url = url
         self._clock = clock
-        self._statements = 512 if prepared_statements else 0
+        self._hosts = Hosts(url, statement_cache_size=512 if prepared_statements else 0)
         self._lanes = Lanes(self._commit, self.tally)
-        self._writers = Connections(self.connect, LANES)
-        self._readers = Connections(self.connect, READERS)
-
-    async def connect(self) -> asyncpg.Connection:
-        """Open a connection to the primary. Raises: whatever asyncpg raises."""
-        return await asyncpg.connect(
-            self._url,
-            timeout=CONNECT_SECONDS,
-            statement_cache_size=self._statements,
-            target_session_attrs="read-write",
-        )
+        self._writers = Connections(self._hosts.connect, LANES)
+        self._readers = Connections(self._hosts.connect, READERS)
 
     async def write(self, act: Act[Item, Outcome], item: Item, riders: Riders = ()) -> Outcome:
         return await self._lanes.submit(act, item, riders)
@@ -223,15 +167,15 @@ class PostgresStore:
         try:
             async with self._readers.lent() as connection:
                 return list(await connection.fetch(statement, *parameters))
-        except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError):
+        except BROKEN:
             # It was cut off while it lay idle, and reading twice harms nobody.
             async with self._readers.lent() as connection:
                 return list(await connection.fetch(statement, *parameters))
 
     async def read(self, query: Query[Answer]) -> Answer:
         with _answered():
-            async with asyncio.timeout(READ_SECONDS_MAX), self._readers.lent() as connection:
-                return await _within(connection, _BEGIN_READING, query(PostgresTransaction(connection, self._clock)))
+            async with asyncio.timeout(READ_SECONDS_MAX), self._readers.lent(_BEGIN_READING) as connection:
+                return await _ended(connection, query(PostgresTransaction(connection, self._clock)))
 
     async def run_script(
         self, choose: Callable[[Transaction], Coroutine[Any, Any, str | None]], *, seconds: float
@@ -241,7 +185,7 @@ class PostgresStore:
         Raises: Unavailable.
         """
         try:
-            async with asyncio.timeout(seconds), _alone(self.connect) as connection:
+            async with asyncio.timeout(seconds), _alone(self._hosts.connect) as connection:
                 script = await choose(PostgresTransaction(connection, self._clock))
                 if script:
                     await connection.execute(script)
@@ -269,8 +213,8 @@ class PostgresStore:
         return [outcome for waiting in group for outcome in await self._commit([waiting])]
 
     async def _in_transaction(self, group: list[Waiting]) -> list[Any]:
-        async with asyncio.timeout(HANG_SECONDS), self._writers.lent() as connection:
-            return await _within(connection, _BEGIN, run_together(PostgresTransaction(connection, self._clock), group))
+        async with asyncio.timeout(HANG_SECONDS), self._writers.lent(_BEGIN) as connection:
+            return await _ended(connection, run_together(PostgresTransaction(connection, self._clock), group))
 
 
 @contextlib.asynccontextmanager
@@ -284,13 +228,8 @@ async def _alone(connect: Callable[[], Any]) -> AsyncIterator[asyncpg.Connection
         connection.terminate()
 
 
-async def _within(connection: asyncpg.Connection, begin: str, work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Run ``work`` in a transaction: committed, or rolled back where it raises."""
-    try:
-        await connection.execute(begin)
-    except BaseException:
-        work.close()
-        raise
+async def _ended(connection: asyncpg.Connection, work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Do ``work`` in the transaction that was begun: it is committed, or rolled back where it raises."""
     try:
         answer = await work
     except Exception:
