@@ -29,6 +29,7 @@ _SETTINGS = (
     "max_connections=200",
     "wal_level=replica",
     "max_wal_senders=4",
+    "wal_retrieve_retry_interval=200ms",  # how soon a standby returns to a primary that was away
     "password_encryption=scram-sha-256",
 )
 

@@ -70,9 +70,9 @@ def acknowledged(expected, reply):
     return answer
 
 
-async def breach(connection, kind, session_id, token):
-    """Ask for a session with its own token; say what is not as it was acknowledged, or return None."""
-    status, _, answer = await connection.get("/v1/session", bearer=token)
+def breach(kind, session_id, reply):
+    """Say what of an answer to ``GET /v1/session`` is not as it was acknowledged, or return None."""
+    status, _, answer = reply
     if status == 200 and kind != "ended" and answer["id"] == session_id:
         return None
     if status == 401 and kind != "living" and answer["code"] == "TOKEN_REVOKED":
@@ -93,7 +93,8 @@ async def broken_promises(server, ledgers):
     async def verify():
         async with server.connection() as connection:
             while promised:
-                if found := await breach(connection, *promised.pop()):
+                kind, session_id, token = promised.pop()
+                if found := breach(kind, session_id, await connection.get("/v1/session", bearer=token)):
                     broken.append(found)
 
     await asyncio.gather(*(verify() for _ in range(VERIFIERS)))
