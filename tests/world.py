@@ -255,12 +255,18 @@ class World:
             await service.close()
 
     async def key(
-        self, environment: str = "test", *, can: Sequence[Any] = ALL_CAN, ceiling: str = "*", project: str | None = None
+        self,
+        environment: str = "test",
+        *,
+        can: Sequence[Any] = ALL_CAN,
+        ceiling: str = "*",
+        project: str | None = None,
+        signing: bool = False,
     ) -> Host:
         """Make an API key, and the backend that holds it. ``ceiling``: a scope."""
         issuer = await self.service.issuers.at(environment, project)
         assert ceiling == operations.UNRESTRICTED or operations.fault_of_list(ceiling.split()) is None
-        new = await self.service.api_keys.create(issuer, "a test's", can=can, ceiling=ceiling)
+        new = await self.service.api_keys.create(issuer, "a test's", can=can, ceiling=ceiling, signing=signing)
         return Host(self.http, issuer, new.key.public_id, new.secret)
 
     async def project(self, name: str) -> str:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import sqlite3
 import stat
 
 import pytest
@@ -73,6 +74,22 @@ def test_a_new_key_is_shown_once_and_never_listed(store):
     assert (made["environment"], made["can"], made["operations"]) == ("live", ["mint", "read"], ["a", "b"])
     listed = store.json("keys", "list")
     assert listed == [{name: value for name, value in made.items() if name != "secret"}]
+
+
+def test_only_a_key_made_with_signing_keeps_its_secret_and_that_sealed(store):
+    """Whoever steals the file has no key in it that he could call with."""
+    plain = store.json("keys", "create", "--name", "plain")
+    signing = store.json("keys", "create", "--name", "signing", "--signing")
+    assert (plain["signing"], signing["signing"]) == (False, True)
+    assert [key["signing"] for key in store.json("keys", "list")] == [False, True]
+    with sqlite3.connect(store.data_dir / "guestpass.sqlite3") as connection:
+        rows = connection.execute("SELECT name, sealed_secret FROM api_keys").fetchall()
+    connection.close()
+    kept = dict(rows)
+    assert kept["plain"] is None
+    assert len(kept["signing"]) > len(signing["secret"])
+    files = b"".join(file.read_bytes() for file in store.data_dir.iterdir())
+    assert not [key for key in (plain, signing) if key["secret"].encode() in files]
 
 
 @pytest.mark.parametrize(

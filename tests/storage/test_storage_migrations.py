@@ -15,15 +15,16 @@ from guestpass.server.storage import migrate
 from guestpass.server.storage.group_commit import run_now
 from guestpass.server.storage.sqlite import SqliteStore, SqliteTransaction
 
-_SECOND = """
+NEXT = f"{int(migrate.HEAD) + 1:04}"
+_NEXT = """
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{next}"
+down_revision = "{head}"
 
 
 def upgrade():
-    op.execute("CREATE TABLE second (number INTEGER PRIMARY KEY) STRICT")
+    op.execute("CREATE TABLE next (number INTEGER PRIMARY KEY) STRICT")
     op.execute({statement!r})
 """
 
@@ -39,8 +40,9 @@ def scripts(tmp_path):
     return Path(shutil.copytree(Path(migrate.__file__).parent / "migrations", tmp_path / "migrations"))
 
 
-def add_second(scripts, statement):
-    (scripts / "versions" / "m0002_second.py").write_text(_SECOND.format(statement=statement))
+def add_next(scripts, statement):
+    text = _NEXT.format(next=NEXT, head=migrate.HEAD, statement=statement)
+    (scripts / "versions" / f"m{NEXT}_next.py").write_text(text)
 
 
 async def upgraded(path, **options):
@@ -81,35 +83,35 @@ async def test_the_head_is_the_newest_migration_that_there_is(scripts):
     assert max(one.name[1:5] for one in (scripts / "versions").glob("m0*.py")) == migrate.HEAD
 
 
-async def test_a_second_migration_keeps_what_the_first_store_held(path, scripts):
+async def test_the_next_migration_keeps_what_the_store_held(path, scripts):
     await upgraded(path)
     with sqlite3.connect(path) as connection:
         connection.execute("INSERT INTO store_facts VALUES ('a', x'01')")
     connection.close()
-    add_second(scripts, "INSERT INTO second VALUES (1)")
-    schema, tables = await upgraded(path, head="0002", scripts=scripts)
-    assert schema == "0002"
-    assert "second" in tables
+    add_next(scripts, "INSERT INTO next VALUES (1)")
+    schema, tables = await upgraded(path, head=NEXT, scripts=scripts)
+    assert schema == NEXT
+    assert "next" in tables
 
 
 @pytest.mark.parametrize("statement", ["INSERT INTO no_such_table VALUES (1)", "SELECT no_such_function()"])
 async def test_a_migration_that_fails_half_way_leaves_nothing(path, scripts, statement):
     """Else the next start finds half of it there and can go neither on nor back."""
     await upgraded(path)
-    add_second(scripts, statement)
-    with pytest.raises(Unavailable, match="cannot be brought to schema 0002: no such"):
-        await upgraded(path, head="0002", scripts=scripts)
+    add_next(scripts, statement)
+    with pytest.raises(Unavailable, match=f"cannot be brought to schema {NEXT}: no such"):
+        await upgraded(path, head=NEXT, scripts=scripts)
     schema, tables = await upgraded(path)
-    assert schema == "0001"
-    assert "second" not in tables
-    add_second(scripts, "INSERT INTO second VALUES (1)")
-    assert (await upgraded(path, head="0002", scripts=scripts))[0] == "0002", "mended, it goes through"
+    assert schema == migrate.HEAD
+    assert "next" not in tables
+    add_next(scripts, "INSERT INTO next VALUES (1)")
+    assert (await upgraded(path, head=NEXT, scripts=scripts))[0] == NEXT, "mended, it goes through"
 
 
-async def test_of_two_migrations_that_are_due_the_second_takes_the_first_down_with_it(path, scripts):
-    add_second(scripts, "INSERT INTO no_such_table VALUES (1)")
+async def test_of_migrations_that_are_due_the_last_takes_those_before_down_with_it(path, scripts):
+    add_next(scripts, "INSERT INTO no_such_table VALUES (1)")
     with pytest.raises(Unavailable):
-        await upgraded(path, head="0002", scripts=scripts)
+        await upgraded(path, head=NEXT, scripts=scripts)
     store = SqliteStore(path)
     with store.exclusively() as connection:
         assert tables_of(connection) == set()
@@ -120,6 +122,7 @@ async def test_a_store_of_a_newer_version_is_refused_and_not_touched(path):
     await upgraded(path)
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0999'")
+        connection.execute("UPDATE store_facts SET value = CAST('0999' AS BLOB) WHERE name = 'servers_from'")
     connection.close()
     with pytest.raises(Unavailable, match=rf"schema 0999; this version knows up to {migrate.HEAD}\. Start the newer"):
         await upgraded(path)

@@ -172,7 +172,7 @@ async def open_service(
         base_url=base_url,
         store=store,
         issuers=issuers,
-        api_keys=ApiKeys(store, clock, entropy),
+        api_keys=ApiKeys(store, clock, entropy, sealer),
         keyring=keyring,
         minting=minting,
         sessions=Sessions(store, clock, store.tally),

@@ -17,7 +17,7 @@ from guestpass.server.command_line import CLI_CALLER, Env, StoreOptions, opened,
 from guestpass.server.projects.service import Issuer
 
 app = App(name="keys", help="API keys: what your backends call with.")
-_COLUMNS = ("id", "environment", "name", "can", "operations", "createdAt", "revokedAt")
+_COLUMNS = ("id", "environment", "name", "can", "operations", "signing", "createdAt", "revokedAt")
 
 
 @app.command
@@ -31,10 +31,13 @@ def create(
     can: Annotated[
         str | None, Parameter(help="What it may call: mint,read,revoke,verify,manage. Default: all.")
     ] = None,
+    signing: Annotated[
+        bool, Parameter(negative=(), help="Let requests be signed with it; its secret is then kept, sealed.")
+    ] = False,
     options: StoreOptions | None = None,
 ) -> None:
     """Make a key and print its secret, once."""
-    run(_create(options or StoreOptions(), env, name, operations, can))
+    run(_create(options or StoreOptions(), env, name, operations, can, signing=signing))
 
 
 @app.command(name="list")
@@ -54,10 +57,12 @@ def revoke(
     run(_revoke(options or StoreOptions(), key_id, keep_sessions=keep_sessions))
 
 
-async def _create(options: StoreOptions, env: Env, name: str, names: str | None, can: str | None) -> None:
+async def _create(
+    options: StoreOptions, env: Env, name: str, names: str | None, can: str | None, *, signing: bool
+) -> None:
     async with opened(options) as service:
         issuer = await service.issuers.at(env)
-        new = await service.api_keys.create(issuer, name, can=_can(can), ceiling=_ceiling(names))
+        new = await service.api_keys.create(issuer, name, can=_can(can), ceiling=_ceiling(names), signing=signing)
     shown = {**_shown(new.key, issuer), "secret": new.secret}
     show(shown, as_json=options.json, text=f"{new.secret}\n\nThe secret of {new.key.public_id} is shown this once.")
 
@@ -93,6 +98,7 @@ def _shown(key: ApiKey, issuer: Issuer) -> dict[str, object]:
         "name": key.name,
         "can": sorted(key.can),
         "operations": operations.names_of(key.ceiling),
+        "signing": key.signing,
         "createdAt": times.of_seconds(key.created_at),
         "revokedAt": None if key.revoked_at is None else times.of_seconds(key.revoked_at),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from guestpass.core import ids
 from guestpass.core.callers.api_key import Can
@@ -13,7 +13,10 @@ WORD = "key"
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """One key, without its secret. ``ceiling``: a scope, the most that tokens it mints may do."""
+    """One key, without its secret.
+
+    ``ceiling``: a scope, the most that tokens it mints may do. ``signing``: requests may be signed with its secret.
+    """
 
     id: bytes
     issuer: int
@@ -22,6 +25,7 @@ class ApiKey:
     ceiling: str
     created_at: int
     revoked_at: int | None
+    signing: bool = False
 
     @property
     def public_id(self) -> str:
@@ -32,3 +36,11 @@ class ApiKey:
         if can not in self.can:
             have = ", ".join(sorted(self.can)) or "nothing"
             raise Forbidden(f'This API key lacks "{can}"; it has: {have}.')
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSecret:
+    """What a signature is held against. ``key``: None for a stand-in, with whose secret nobody calls."""
+
+    key: ApiKey | None
+    secret: str = field(repr=False)

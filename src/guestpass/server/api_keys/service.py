@@ -7,18 +7,20 @@ from typing import NamedTuple
 
 from guestpass.core import ids
 from guestpass.core.callers import api_key, secret_text
-from guestpass.core.callers.api_key import Can
+from guestpass.core.callers.api_key import ALL_CAN, Can
 from guestpass.core.revocation.cutoff import Ending
+from guestpass.core.tokens import operations
 from guestpass.errors import NotFound, Unauthorized
 from guestpass.server.api_keys import sql
-from guestpass.server.api_keys.model import WORD, ApiKey
+from guestpass.server.api_keys.model import WORD, ApiKey, SigningSecret
 from guestpass.server.clock import Clock, Entropy
 from guestpass.server.projects.service import Issuer
 from guestpass.server.revocation import service as revocation
 from guestpass.server.revocation.service import Subject
+from guestpass.server.storage.sealing import Sealer
 from guestpass.server.storage.store import Store, Transaction
 
-__all__ = ["WORD", "ApiKey", "ApiKeys", "NewKey", "is_of", "public_id", "revoked_among"]
+__all__ = ["WORD", "ApiKey", "ApiKeys", "NewKey", "SigningSecret", "is_of", "public_id", "revoked_among"]
 
 
 # A key that was revoked through another process works here for so long yet; a mint is refused at once all the
@@ -28,10 +30,11 @@ REMEMBERED_MAX = 10_000
 
 
 class NewKey(NamedTuple):
-    """A key and its secret, which is shown this once and kept nowhere."""
+    """A key and its secret, which is shown this once; kept, sealed, only where the key signs."""
 
     key: ApiKey
     secret: str
+    sealed_secret: bytes | None
 
 
 class _Revoke(NamedTuple):
@@ -42,11 +45,15 @@ class _Revoke(NamedTuple):
 
 
 class ApiKeys:
-    def __init__(self, store: Store, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, store: Store, clock: Clock, entropy: Entropy, sealer: Sealer) -> None:
         self._store = store
         self._clock = clock
         self._entropy = entropy
+        self._sealer = sealer
         self._remembered: dict[bytes, tuple[ApiKey, float]] = {}
+        self._signing: dict[str, tuple[SigningSecret, float]] = {}
+        nobody = ApiKey(bytes(ids.ID_BYTES), 0, "", frozenset(ALL_CAN), operations.UNRESTRICTED, 0, None, signing=True)
+        self._stand_in = nobody, self._seal(nobody.id, api_key.make("test", entropy(secret_text.ENTROPY_BYTES)))
 
     async def authenticate(self, secret: str) -> ApiKey:
         """Return the key that ``secret`` belongs to.
@@ -70,19 +77,50 @@ class ApiKeys:
         self._remembered[secret_hash] = (key, now)
         return key
 
-    async def create(self, issuer: Issuer, name: str, *, can: Iterable[Can], ceiling: str) -> NewKey:
-        """Make a key. ``ceiling``: a scope, the most that tokens it mints may do."""
+    async def signing_secret(self, key_id: str) -> SigningSecret:
+        """Return the key of that id with its secret, for a signature to be held against.
+
+        Where there is none, it was revoked, or does not sign, a stand-in comes in its place after the same work, so
+        that nobody learns from the answer or its time which ids there are.
+        """
+        now = self._clock()
+        remembered = self._signing.get(key_id)
+        if remembered is not None and 0 <= now - remembered[1] < REMEMBERED_SECONDS:
+            return remembered[0]
+        found = await self._find_signing_secret(key_id)
+        if len(self._signing) >= REMEMBERED_MAX:
+            self._signing.clear()
+        self._signing[key_id] = (found, now)
+        return found
+
+    async def _find_signing_secret(self, key_id: str) -> SigningSecret:
+        nobody, _ = self._stand_in
+        key, sealed = await sql.with_sealed_secret(self._store, ids.decode(WORD, key_id) or nobody.id, self._stand_in)
+        secret = self._sealer.open(_purpose(key.id), sealed).decode()
+        return SigningSecret(None if key.id == nobody.id or key.revoked_at is not None else key, secret)
+
+    def _seal(self, key_id: bytes, secret: str) -> bytes:
+        return self._sealer.seal(_purpose(key_id), secret.encode())
+
+    async def create(
+        self, issuer: Issuer, name: str, *, can: Iterable[Can], ceiling: str, signing: bool = False
+    ) -> NewKey:
+        """Make a key. ``ceiling``: a scope, the most that tokens it mints may do.
+
+        ``signing``: keep its secret, sealed, so that requests may be signed with it.
+        """
         now = self._clock()
         secret = api_key.make(issuer.environment, self._entropy(secret_text.ENTROPY_BYTES))
         key_id = ids.time_ordered(int(now * 1000), self._entropy(ids.ENTROPY_BYTES))
-        key = ApiKey(key_id, issuer.number, name, frozenset(can), ceiling, int(now), None)
+        key = ApiKey(key_id, issuer.number, name, frozenset(can), ceiling, int(now), None, signing)
+        new = NewKey(key, secret, self._seal(key_id, secret) if signing else None)
 
         async def act(tx: Transaction, items: list[NewKey]) -> list[NewKey]:
-            for new in items:
-                await sql.add(tx, new.key, api_key.hash_of(new.secret))
+            for one in items:
+                await sql.add(tx, one.key, api_key.hash_of(one.secret), one.sealed_secret)
             return items
 
-        return await self._store.write(act, NewKey(key, secret))
+        return await self._store.write(act, new)
 
     async def all_of(self, issuers: Sequence[Issuer]) -> list[ApiKey]:
         numbers = [issuer.number for issuer in issuers]
@@ -99,6 +137,7 @@ class ApiKeys:
         revoke = _Revoke(found, [issuer.number for issuer in issuers], keep_sessions, by)
         key = await self._store.write(self._revoke, revoke)
         self._remembered.clear()
+        self._signing.clear()
         return key
 
     async def _revoke(self, tx: Transaction, items: list[_Revoke]) -> list[ApiKey | Exception]:
@@ -132,6 +171,10 @@ async def is_of(tx: Transaction, issuer: int, key_id: bytes) -> bool:
 async def revoked_among(tx: Transaction, key_ids: Iterable[bytes]) -> set[bytes]:
     """Return those that may no longer mint: asked inside the mint's own transaction."""
     return await sql.revoked_among(tx, key_ids)
+
+
+def _purpose(key_id: bytes) -> str:
+    return f"api_key:{key_id.hex()}"
 
 
 def _what_is_wrong_with(secret: str) -> str:

@@ -7,12 +7,17 @@ from collections.abc import Iterable
 from guestpass.server.api_keys.model import ApiKey
 from guestpass.server.storage.store import Row, Store, Transaction
 
-_COLUMNS = "id, issuer, name, can, ceiling, created_at, revoked_at"
+_STORED = "id, issuer, name, can, ceiling, created_at, revoked_at"
+_COLUMNS = f"{_STORED}, sealed_secret IS NOT NULL"
 
 
 def _key(row: Row) -> ApiKey:
-    key_id, issuer, name, can, ceiling, created_at, revoked_at = row
-    return ApiKey(key_id, issuer, name, frozenset(can.split()), ceiling, created_at, revoked_at)
+    key_id, issuer, name, can, ceiling, created_at, revoked_at, signing = row
+    return ApiKey(key_id, issuer, name, frozenset(can.split()), ceiling, created_at, revoked_at, bool(signing))
+
+
+def _row(key: ApiKey) -> Row:
+    return (key.id, key.issuer, key.name, " ".join(sorted(key.can)), key.ceiling, key.created_at, key.revoked_at)
 
 
 async def by_secret_hash(store: Store, secret_hash: bytes) -> ApiKey | None:
@@ -20,19 +25,20 @@ async def by_secret_hash(store: Store, secret_hash: bytes) -> ApiKey | None:
     return _key(rows[0]) if rows else None
 
 
-async def add(tx: Transaction, key: ApiKey, secret_hash: bytes) -> None:
+async def with_sealed_secret(store: Store, key_id: bytes, stand_in: tuple[ApiKey, bytes]) -> tuple[ApiKey, bytes]:
+    """Return a key that signs with its sealed secret, or ``stand_in``, at the same cost."""
+    rows = await store.look_up(
+        f"SELECT {_COLUMNS}, sealed_secret FROM api_keys WHERE id = ? AND sealed_secret IS NOT NULL",  # noqa: S608
+        (key_id,),
+    )
+    *columns, sealed_secret = rows[0] if rows else (*_row(stand_in[0]), True, stand_in[1])
+    return _key(tuple(columns)), sealed_secret
+
+
+async def add(tx: Transaction, key: ApiKey, secret_hash: bytes, sealed_secret: bytes | None) -> None:
     await tx.execute(
-        f"INSERT INTO api_keys ({_COLUMNS}, secret_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        (
-            key.id,
-            key.issuer,
-            key.name,
-            " ".join(sorted(key.can)),
-            key.ceiling,
-            key.created_at,
-            key.revoked_at,
-            secret_hash,
-        ),
+        f"INSERT INTO api_keys ({_STORED}, secret_hash, sealed_secret) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        (*_row(key), secret_hash, sealed_secret),
     )
 
 

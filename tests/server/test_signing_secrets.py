@@ -1,0 +1,63 @@
+"""The secrets that signatures are held against: opened for keys that sign, and for nobody else."""
+
+from __future__ import annotations
+
+import pytest
+
+from guestpass.core import ids
+from guestpass.server.storage.sealing import MasterKeyError
+
+
+@pytest.fixture
+async def signer(world):
+    return await world.key(signing=True)
+
+
+async def test_a_key_that_signs_is_found_with_its_secret(world, signer):
+    found = await world.service.api_keys.signing_secret(signer.id)
+    assert (found.key.public_id, found.secret) == (signer.id, signer.secret)
+    assert signer.secret not in repr(found)
+
+
+async def test_for_everyone_else_there_is_one_stand_in_that_nobody_calls_with(world):
+    """An id that is not known, one of a key that does not sign, a word: nothing tells them apart."""
+    unknown = ids.encode("key", ids.time_ordered(1, bytes(ids.ENTROPY_BYTES)))
+    wrong = [unknown, world.host.id, "key_nonsense", "", ids.encode("key", bytes(16))]
+    found = [await world.service.api_keys.signing_secret(key_id) for key_id in wrong]
+    assert {one.key for one in found} == {None}
+    [stand_in] = {one.secret for one in found}
+    assert stand_in.startswith("sk_test_")
+
+
+async def test_the_same_work_is_done_whether_or_not_there_is_such_a_key(world, signer):
+    """One look-up each, and none within a moment: not even how often one asks tells whether an id is good."""
+    unknown = ids.encode("key", ids.time_ordered(1, bytes(ids.ENTROPY_BYTES)))
+    for key_id in (signer.id, unknown):
+        with world.store.watched() as look_ups:
+            for _ in range(3):
+                await world.service.api_keys.signing_secret(key_id)
+            assert len(look_ups) == 1
+            world.clock.advance(seconds=1)
+            await world.service.api_keys.signing_secret(key_id)
+            assert len(look_ups) == 2
+
+
+async def test_a_revoked_key_signs_no_more(world, signer):
+    await world.service.api_keys.signing_secret(signer.id)
+    await world.service.api_keys.revoke(signer.id, [signer.issuer], by="a test")
+    assert (await world.service.api_keys.signing_secret(signer.id)).key is None
+
+
+async def test_a_sealed_secret_opens_for_its_own_key_alone(world, signer):
+    """Moved to another row, it would let one tenant sign as another."""
+    other = await world.key(signing=True)
+
+    async def move(tx):
+        await tx.execute(
+            "UPDATE api_keys SET sealed_secret = (SELECT sealed_secret FROM api_keys WHERE id = ?) WHERE id = ?",
+            (ids.decode("key", signer.id), ids.decode("key", other.id)),
+        )
+
+    await world.store.at_once(move)
+    with pytest.raises(MasterKeyError, match="changed or moved"):
+        await world.service.api_keys.signing_secret(other.id)
