@@ -132,7 +132,8 @@ def _hold_to_the_rules_of_every_answer(reply: Reply) -> None:
     if reply.status < 400:
         return
     error = reply.json
-    assert error.keys() - {"details"} == _ERROR_FIELDS, error
+    assert error.keys() - {"details", "error", "error_description"} == _ERROR_FIELDS, error
+    assert ("error" in error) == ("error_description" in error), "OAuth routes say both, all others neither"
     assert ERRORS[error["code"]].status == reply.status, error
     assert error["message"].strip(), error
     assert error["docUrl"] == f"{BASE_URL}/docs/errors#{error['code']}"

@@ -12,13 +12,15 @@ from cyclopts import App
 from rich.console import Console
 
 from guestpass.server.http import openapi
-from guestpass.server.http.routes import Route, RouteTable
+from guestpass.server.http.decode import FORM_TYPE
+from guestpass.server.http.routes import ANY_METHOD, Route, RouteTable
 from guestpass.server.main import app as command_line
 
 HTTP_PAGE = Path(__file__).parent.parent / "docs/http.md"
 MARK = "<!-- From here on written by `./dev docs` from the route table. -->"
 HELP_COLUMNS = 100
 _CALLER = {
+    "client": "an API key as HTTP Basic, as Bearer, or as `client_id` and `client_secret` in the form",
     "api_key": "a secret API key",
     "token": "a session token as Bearer",
     "anyone": "none",
@@ -41,7 +43,7 @@ def http_page(table: RouteTable, base_url: str) -> str:
         lines += [f"## {tag['name']}", ""]
         for route in table.routes:
             if route.tag == tag["name"]:
-                operation = described["paths"][route.path][route.method.lower()]
+                operation = described["paths"][route.path][_method(route).lower()]
                 lines += _route(route, operation, described["components"]["schemas"])
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -49,8 +51,10 @@ def http_page(table: RouteTable, base_url: str) -> str:
 def _route(route: Route, operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
     can = f" that can `{route.can}`" if route.can else ""
     pages = " Pages of any origin may call it." if route.browser else ""
-    yield from (f"### {route.method} {route.path}", "")
+    yield from (f"### {_method(route)} {route.path}", "")
     yield from (f"{operation['summary']}. Credential: {_CALLER[route.caller]}{can}.{pages}", "")
+    if route.note:
+        yield from (route.note, "")
     queries = {
         parameter["name"]: {**parameter["schema"], "description": parameter["description"]}
         for parameter in operation["parameters"]
@@ -59,7 +63,8 @@ def _route(route: Route, operation: dict[str, Any], schemas: dict[str, Any]) -> 
     if queries:
         yield from _fields("Query", {"properties": queries}, schemas)
     if "requestBody" in operation:
-        yield from _fields("Body", operation["requestBody"]["content"]["application/json"]["schema"], schemas)
+        ((media_type, content),) = operation["requestBody"]["content"].items()
+        yield from _fields("Form" if media_type == FORM_TYPE else "Body", content["schema"], schemas)
     for status, answer in operation["responses"].items():
         schema = answer["content"].get("application/json", {}).get("schema", {})
         if status.startswith("2") and _name_of(schema) == _SESSION and route.path != _SESSION_PATH:
@@ -73,13 +78,17 @@ def _route(route: Route, operation: dict[str, Any], schemas: dict[str, Any]) -> 
         )
 
 
+def _method(route: Route) -> str:
+    return "GET" if route.method == ANY_METHOD else route.method
+
+
 def _fields(title: str, schema: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
     target = schemas.get(_name_of(schema), schema)
     if "properties" not in target:
         return
     yield from (f"| {title} | type | rule |", "|---|---|---|")
     for name, field in target["properties"].items():
-        required = "required" if title == "Body" and name in target.get("required", []) else ""
+        required = "required" if title in ("Body", "Form") and name in target.get("required", []) else ""
         rule = "; ".join(filter(None, (required, *_limits(field), _sentence(field.get("description", "")))))
         yield f"| `{name}` | {_type_of(field)} | {rule} |"
     yield ""

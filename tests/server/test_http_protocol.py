@@ -7,6 +7,8 @@ import re
 import pytest
 
 from guestpass.errors import ERRORS
+from guestpass.server.http.decode import FORM_TYPE
+from guestpass.server.http.routes import ANY_METHOD
 
 ALLOW = {
     "/v1/session-tokens": "POST",
@@ -167,8 +169,13 @@ async def test_a_store_that_is_away_is_503_on_every_route_that_needs_it(world):
             if route.caller == "anyone":
                 continue
             secret = world.host.secret if route.caller == "api_key" else ada.token
-            path = route.path.replace("{id}", ada.id)
-            reply = await world.http.request(route.method, path, json=bodies.get(path), bearer=secret)
+            path = route.path.format(id=ada.id, environment="test", project="default", operation="-")
+            method = "GET" if route.method == ANY_METHOD else route.method
+            if route.form is not None:
+                form, headers = f"token={ada.token}".encode(), [("content-type", FORM_TYPE)]
+                reply = await world.http.request(method, path, body=form, bearer=world.host.secret, headers=headers)
+            else:
+                reply = await world.http.request(method, path, json=bodies.get(path), bearer=secret)
             assert reply.code == "UNAVAILABLE", route.path
     assert await ada.lives()
 

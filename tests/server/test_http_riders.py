@@ -18,6 +18,7 @@ BODIES = {
     "POST /v1/customers/{id}/block": None,
     "POST /v1/customers/{id}/unblock": None,
     "POST /v1/users/revoke": {"externalUserId": "ada"},
+    "POST /oauth/revoke": {"token": "{token}"},
 }
 ID_OF = {"session-tokens": "sess", "sessions": "sess", "customers": "cust"}
 
@@ -52,8 +53,8 @@ async def handle(world, name, riders):
     call.parameters = found.parameters
     call.caller = await world.service.api_keys.authenticate(world.host.secret)
     call.token = ada.token
-    body = BODIES[name] and {field: value.format(**ids) for field, value in BODIES[name].items()}
-    call.body = body and msgspec.convert(body, found.route.body)
+    body = BODIES[name] and {field: value.format(**ids, token=ada.token) for field, value in BODIES[name].items()}
+    call.body = body and msgspec.convert(body, found.route.body or found.route.form)
     call.riders = riders
     return await found.route.handler(call)
 

@@ -128,6 +128,15 @@ async def test_a_store_of_a_newer_version_is_refused_and_not_touched(path):
         await upgraded(path)
 
 
+async def test_a_newer_schema_that_this_version_can_work_on_is_left_as_it_is(path):
+    """Servers of version N - 1 run beside those of N while a fleet is upgraded, and may be started anew."""
+    await upgraded(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0999'")
+    connection.close()
+    assert (await upgraded(path))[0] == "0999"
+
+
 async def test_the_file_is_for_its_owner_alone(path):
     """It names every user of the business that runs us; the files beside it take its mode."""
     store = SqliteStore(path)

@@ -20,6 +20,7 @@ from guestpass.server.sessions.cleaning import Cleaning
 from guestpass.server.sessions.minting import Minting
 from guestpass.server.sessions.routes import SessionRoutes
 from guestpass.server.sessions.service import Sessions
+from guestpass.server.sessions.standard_routes import StandardRoutes
 from guestpass.server.sessions.verifying import Verifying
 from guestpass.server.signing_keys.routes import SigningKeyRoutes
 from guestpass.server.signing_keys.service import Keyring
@@ -192,7 +193,10 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
         service.minting, service.sessions, service.verifying, service.issuers, service.derivation, service.clock
     )
     signing_keys = SigningKeyRoutes(service.issuers, service.keyring)
-    table = RouteTable([*sessions.table(), *signing_keys.table(), *operate.table(metrics_apart=metrics_apart)])
+    standard = StandardRoutes(service.sessions, service.verifying, service.issuers)
+    table = RouteTable(
+        [*sessions.table(), *standard.table(), *signing_keys.table(), *operate.table(metrics_apart=metrics_apart)]
+    )
     operate.describe(table)
     every = [*table.routes, *operate.internal_table()]  # what this process serves, at whichever port
     service.tally.over_routes((route.method, route.path) for route in every)

@@ -55,7 +55,8 @@ FAULTS = {
     "expiry": ({"claims": {"exp": NOW}}, "TOKEN_EXPIRED"),
     "start": ({"claims": {"nbf": NOW + 6}}, "TOKEN_NOT_YET_VALID"),
     "age": ({"claims": {"iat": NOW - 306}}, "TOKEN_TOO_OLD"),
-    "revocation": ({"state": ENDED}, "TOKEN_REVOKED"),
+    "revocation": ({"state": {"ending": ENDED.ending}}, "TOKEN_REVOKED"),
+    "uses": ({"state": {"used_up": True}}, "TOKEN_REPLAYED"),
     "operation": ({"operation": "delete_everything"}, "OPERATION_NOT_ALLOWED"),
 }
 # The unverified iss chooses the code of an unknown key, so the second fault shows in the first one's code.
@@ -68,7 +69,7 @@ GOOD_PARTS = {
     "claims": msgspec.to_builtins(claims_of()),
     "longer": "",
     "padding": "",
-    "state": LIVING,
+    "state": LIVING._asdict(),
     "operation": "read_invoices",
 }
 
@@ -80,7 +81,7 @@ def faulty(*rows):
         for part, change in FAULTS[row][0].items():
             parts[part] = parts[part] | change if isinstance(change, dict) else change
     text = signed(parts["header"], parts["claims"], prefix=parts["prefix"]) + parts["longer"] + parts["padding"]
-    return look(text, state=parts["state"], operation=parts["operation"], max_age_seconds=300)
+    return look(text, state=State(**parts["state"]), operation=parts["operation"], max_age_seconds=300)
 
 
 def test_a_token_without_a_fault_passes_every_line():
@@ -107,17 +108,25 @@ def test_the_lines_stand_in_the_order_of_the_contract():
     assert [check.name for check in CHECKS] == list(FAULTS)
     assert CHECKS == TOKEN_CHECKS + STATE_CHECKS
     assert [check.name for check in TIME_CHECKS] == ["expiry", "start", "age"]
-    assert [check.name for check in CHECKS if not check.gate] == ["expiry", "start", "age", "revocation", "operation"]
+    assert [check.name for check in CHECKS if not check.gate] == [
+        "expiry",
+        "start",
+        "age",
+        "revocation",
+        "uses",
+        "operation",
+    ]
 
 
 def test_an_explanation_goes_on_where_only_time_state_or_operation_refuse():
     """One look shows all that is wrong with a genuine token."""
-    walked = explain(faulty("expiry", "start", "age", "revocation", "operation"), CHECKS)
+    walked = explain(faulty("expiry", "start", "age", "revocation", "uses", "operation"), CHECKS)
     assert [finding.check for finding in walked.findings if finding.error] == [
         "expiry",
         "start",
         "age",
         "revocation",
+        "uses",
         "operation",
     ]
     assert walked.may_go_on

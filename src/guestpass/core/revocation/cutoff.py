@@ -46,11 +46,13 @@ def cut_before(*, store_clock_ms: int, highest_committed_ms: int) -> int:
     return max(store_clock_ms, highest_committed_ms) + 1
 
 
-def status_of(*, ended: bool, suspended: bool, not_before: int | None, expires_at: int, now: int) -> Status:
+def status_of(
+    *, ended: bool, suspended: bool, not_before: int | None, expires_at: int, now: int, used_up: bool = False
+) -> Status:
     """Name a session's status; revoked before expired before suspended before scheduled."""
     if ended:
         return "revoked"
-    if now >= expires_at:
+    if used_up or now >= expires_at:
         return "expired"
     if suspended:
         return "suspended"

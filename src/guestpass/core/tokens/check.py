@@ -37,6 +37,7 @@ from guestpass.errors import (
     TokenMissing,
     TokenNotYetValid,
     TokenProjectMismatch,
+    TokenReplayed,
     TokenRevoked,
     TokenSignatureInvalid,
     TokenTooOld,
@@ -83,10 +84,16 @@ class Expectation:
 
 
 class State(NamedTuple):
-    """What the store knows of a session now. ``token_hash``: of its opaque token."""
+    """What the store knows of a session now.
+
+    Args:
+        token_hash: Of its opaque token.
+        used_up: Its token was used as often as it may be.
+    """
 
     ending: Ending | None
     token_hash: bytes | None = None
+    used_up: bool = False
 
 
 class Inspection:
@@ -298,6 +305,10 @@ def _revocation(ins: Inspection) -> GuestpassError | None:
     return TokenRevoked(reissue=ins.state.ending.reissue)
 
 
+def _uses(ins: Inspection) -> GuestpassError | None:
+    return TokenReplayed() if ins.state is not None and ins.state.used_up else None
+
+
 def _operation(ins: Inspection) -> GuestpassError | None:
     if ins.operation is None:
         return None
@@ -334,6 +345,7 @@ TOKEN_CHECKS = (
 TIME_CHECKS = tuple(check for check in TOKEN_CHECKS if not check.gate)  # what a token verified before still faces
 STATE_CHECKS = (
     Check("revocation", _revocation, gate=False),
+    Check("uses", _uses, gate=False),
     Check("operation", _operation, gate=False),
 )
 CHECKS = TOKEN_CHECKS + STATE_CHECKS

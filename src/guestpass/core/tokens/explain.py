@@ -72,5 +72,6 @@ _PASSED: dict[str, Callable[[Inspection], str]] = {
     "start": _claim(lambda claims, now: f"issued {now - claims.iat} s ago"),
     "age": _claim(lambda claims, now: f"{now - claims.iat} s old"),
     "revocation": lambda _: "the session has not been ended",
+    "uses": lambda ins: "as many as you like" if ins.claims.max_uses is msgspec.UNSET else "not used up",
     "operation": _scope,
 }

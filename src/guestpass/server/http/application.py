@@ -19,8 +19,8 @@ from guestpass.errors import Detail, GuestpassError, MethodNotAllowed, Validatio
 from guestpass.server import credentials
 from guestpass.server.api_keys.service import ApiKeys
 from guestpass.server.clock import Entropy
-from guestpass.server.http.callers import api_key_of, bearer_token_of
-from guestpass.server.http.decode import PATH_LENGTH_MAX, check_media_type, decode
+from guestpass.server.http.callers import api_key_of, bearer_token_of, client_of
+from guestpass.server.http.decode import PATH_LENGTH_MAX, check_media_type, decode, decode_form
 from guestpass.server.http.errors import as_guestpass_error, problem
 from guestpass.server.http.exchange import Answer, Exchange, Headers, Receive, Scope, Send
 from guestpass.server.http.routes import Match, Route, RouteTable, allow_header
@@ -70,7 +70,7 @@ class Application:
         route: Route | None = None
         code = ""
         try:
-            if call.method == "OPTIONS":
+            if call.method == "OPTIONS" and not self.routes.is_proxied(scope["path"]):
                 reply = self._preflight(scope["path"])
             else:
                 match = self.routes.match(call.method, scope["path"])
@@ -80,7 +80,8 @@ class Application:
             error = as_guestpass_error(fault)
             code = error.code
             self._log(call, route, error, fault)
-            reply = problem(error, base_url=self._base_url, request_id=call.request_id)
+            oauth = route is not None and route.form is not None
+            reply = problem(error, base_url=self._base_url, request_id=call.request_id, oauth=oauth)
             if isinstance(error, MethodNotAllowed):
                 allowed = allow_header(self.routes.of_path(scope["path"]))
                 reply = reply._replace(headers=(*reply.headers, (b"allow", allowed)))
@@ -94,6 +95,9 @@ class Application:
     async def _handle(self, call: Exchange, match: Match, query_string: bytes) -> Answer:
         route = match.route
         call.parameters = match.parameters
+        if route.is_proxied:
+            call.token = bearer_token_of(call)
+            return await route.handler(call)
         if query_string:
             call.query = _query(query_string, {parameter.name for parameter in route.query})
         if route.caller == "api_key":
@@ -102,13 +106,21 @@ class Application:
                 call.caller.require(route.can)
         elif route.caller == "token":
             call.token = bearer_token_of(call)
-        if route.body is not None:
+        if route.form is not None:
+            await self._take_form(call, route, route.form)
+        elif route.body is not None:
             body = await call.read()
             check_media_type(call.header(b"content-type"), call.header(b"content-encoding"))
             call.body = decode(body, route.body)
         elif call.method not in ("GET", "HEAD") and await call.read() not in (b"", b"{}"):
             raise ValidationFailed("This request takes no body.", details=(Detail("", "must be empty"),))
         return await route.handler(call)
+
+    async def _take_form(self, call: Exchange, route: Route, shape: type) -> None:
+        call.body = form = decode_form(await call.read(), call.header(b"content-type"), shape)
+        call.caller = await client_of(call, self._api_keys, form.client_id, form.client_secret)
+        if route.can is not None:
+            call.key.require(route.can)
 
     async def _send(self, reply: Answer, call: Exchange, more: Headers, send: Send) -> None:
         headers: list[tuple[bytes, bytes]] = [

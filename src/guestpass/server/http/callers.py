@@ -27,6 +27,25 @@ async def api_key_of(call: Exchange, api_keys: ApiKeys) -> ApiKey:
     raise Unauthorized(f"The authorization scheme is not known. {HOW}")
 
 
+async def client_of(call: Exchange, api_keys: ApiKeys, client_id: str | None, secret: str | None) -> ApiKey | None:
+    """Return the API key of an OAuth client, by header or in the form (RFC 6749 section 2.3.1); None where none was sent.
+
+    Raises: Unauthorized where a credential was sent that is not right, or more than one.
+    """
+    if secret is None:
+        return await api_key_of(call, api_keys) if _sends_credential(call) else None
+    if _sends_credential(call):
+        raise Unauthorized("More than one credential was sent; send exactly one.")
+    key = await api_keys.authenticate(secret)
+    if key.public_id != client_id:
+        raise Unauthorized("client_id and client_secret do not belong together.")
+    return key
+
+
+def _sends_credential(call: Exchange) -> bool:
+    return any(name == _AUTHORIZATION or name in _SIGNED for name, _ in call.headers)
+
+
 def bearer_token_of(call: Exchange) -> str:
     """Return the token sent as Bearer (RFC 6750 section 2.1). Raises: TokenMissing, TokenMalformed."""
     headers = [value for name, value in call.headers if name == _AUTHORIZATION]

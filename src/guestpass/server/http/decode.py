@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -12,6 +13,7 @@ from guestpass.core import strict_json
 from guestpass.errors import Detail, UnsupportedMediaType, ValidationFailed
 
 _WHERE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?", re.DOTALL)
+FORM_TYPE = "application/x-www-form-urlencoded"
 PATH_LENGTH_MAX = 120  # characters; a path repeats names that were sent
 _FIELD = re.compile(r"field `(.*)`", re.DOTALL)
 
@@ -64,6 +66,28 @@ def decode(body: bytes, shape: type) -> Any:
         raise ValidationFailed(
             f"The body is not acceptable JSON: {fault}.", details=(Detail("", str(fault)),)
         ) from None
+
+
+def decode_form(body: bytes, content_type: str | None, shape: type) -> Any:
+    """Return a form as ``shape``; parameters that the shape does not know are ignored (RFC 6749 section 3.2).
+
+    Raises: UnsupportedMediaType; ValidationFailed: not a form, a parameter twice, one that is missing.
+    """
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type != FORM_TYPE:
+        raise UnsupportedMediaType(f"Send a form, with the header Content-Type: {FORM_TYPE}.")
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=16)
+    except ValueError:
+        raise ValidationFailed("The body cannot be read as a form: it is name=value&…, percent-encoded.") from None
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValidationFailed("A parameter of the form was sent twice; send each once.")
+    try:
+        return msgspec.convert(values, shape)
+    except msgspec.ValidationError as fault:
+        path, rule = _explain(str(fault))
+        raise ValidationFailed(f"{path or 'The form'} {rule}.", details=(Detail(path, rule),)) from None
 
 
 def _explain(message: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from guestpass.errors import ERRORS
+from guestpass.server.http.decode import FORM_TYPE
 
 _STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#d8dbe0, #3a3f47); --soft: light-dark(#f4f5f7, #22262c);
@@ -65,7 +66,8 @@ def _operation(path: str, method: str, operation: dict[str, Any], schemas: dict[
     if operation["parameters"]:
         parts.append(_table([(p["name"], p["in"], p.get("description", "")) for p in operation["parameters"]]))
     if "requestBody" in operation:
-        parts.append(_fields("Body", operation["requestBody"]["content"]["application/json"]["schema"], schemas))
+        ((media_type, content),) = operation["requestBody"]["content"].items()
+        parts.append(_fields("Form" if media_type == FORM_TYPE else "Body", content["schema"], schemas))
     for status, response in operation["responses"].items():
         if status.startswith("2"):
             schema = response["content"].get("application/json", {}).get("schema", {})

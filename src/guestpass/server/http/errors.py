@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, Struct, UnsetType
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from guestpass.errors import (
     CallerError,
@@ -10,8 +12,13 @@ from guestpass.errors import (
     GuestpassError,
     InternalError,
     OperationNotAllowed,
+    RateLimited,
+    RefreshTokenError,
+    RequestError,
     TokenError,
     TokenMissing,
+    Unauthorized,
+    Unavailable,
     asks_for_a_new_token,
 )
 from guestpass.server import credentials
@@ -21,12 +28,25 @@ DEFAULT_RETRY_AFTER_SECONDS = 1
 ERROR_DOCS_PATH = "/docs/errors"
 
 
+_OAUTH_ERRORS: dict[type[GuestpassError], str] = {
+    RequestError: "invalid_request",
+    Unauthorized: "invalid_client",
+    CallerError: "unauthorized_client",
+    RefreshTokenError: "invalid_grant",
+    RateLimited: "temporarily_unavailable",
+    Unavailable: "temporarily_unavailable",
+}
+
+
 class ErrorDetail(Struct):
     path: str
     message: str
 
 
-class ErrorBody(Struct, rename="camel", omit_defaults=True, kw_only=True):
+_NAMES = {"doc_url": "docUrl", "request_id": "requestId"}
+
+
+class ErrorBody(Struct, rename=lambda name: _NAMES.get(name, name), omit_defaults=True, kw_only=True):
     """The one shape of every error."""
 
     code: str
@@ -34,6 +54,10 @@ class ErrorBody(Struct, rename="camel", omit_defaults=True, kw_only=True):
     doc_url: str
     request_id: str
     details: list[ErrorDetail] | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    error_description: Annotated[str | UnsetType, Meta(description="OAuth routes say both (RFC 6749 section 5.2).")] = (
+        UNSET
+    )
 
 
 def as_guestpass_error(error: Exception) -> GuestpassError:
@@ -41,16 +65,29 @@ def as_guestpass_error(error: Exception) -> GuestpassError:
     return error if isinstance(error, GuestpassError) else InternalError(internal=f"{type(error).__name__}: {error}")
 
 
-def problem(error: GuestpassError, *, base_url: str, request_id: str) -> Answer:
-    """Write an error as an answer: RFC 6750 section 3 for who may not, Retry-After for what may pass."""
+def problem(error: GuestpassError, *, base_url: str, request_id: str, oauth: bool = False) -> Answer:
+    """Write an error as an answer: RFC 6750 section 3 for who may not, Retry-After for what may pass.
+
+    ``oauth``: also say ``error`` and ``error_description``.
+    """
     body = ErrorBody(
         code=error.code,
         message=credentials.without(error.message),
         doc_url=f"{base_url}{ERROR_DOCS_PATH}#{error.code}",
         request_id=request_id,
         details=[_shown(detail) for detail in error.details] or UNSET,
+        error=_oauth_error(error) if oauth else UNSET,
+        error_description=credentials.without(error.message) if oauth else UNSET,
     )
     return answer(body, status=error.status, headers=NO_STORE + _headers(error))
+
+
+def _oauth_error(error: GuestpassError) -> str:
+    """Name an error in the words of RFC 6749 section 5.2."""
+    for kind, name in _OAUTH_ERRORS.items():
+        if isinstance(error, kind):
+            return name
+    return "server_error"
 
 
 def _shown(detail: Detail) -> ErrorDetail:

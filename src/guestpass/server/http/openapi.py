@@ -9,18 +9,20 @@ from typing import Any
 import msgspec
 
 from guestpass.errors import ERRORS
+from guestpass.server.http.decode import FORM_TYPE
 from guestpass.server.http.errors import ErrorBody
-from guestpass.server.http.routes import Route, RouteTable
+from guestpass.server.http.routes import ANY_METHOD, Route, RouteTable
 
 _REFERENCE = "#/components/schemas/{name}"
 _EVERYWHERE = ("VALIDATION_ERROR", "INTERNAL_ERROR", "UNAVAILABLE")
 _OF_CALLER = {"api_key": ("UNAUTHORIZED", "FORBIDDEN"), "token": tuple(
     code for code, kind in ERRORS.items() if code.startswith("TOKEN_") and kind.status == 401  # noqa: PLR2004
-), "anyone": ()}  # fmt: skip
+), "client": ("UNAUTHORIZED",), "anyone": ()}  # fmt: skip
 _OF_BODY = ("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "api_key": [{"apiKey": []}, {"apiKeyBasic": []}],
     "token": [{"sessionToken": []}],
+    "client": [{"apiKey": []}, {"apiKeyBasic": []}, {}],
     "anyone": [],
 }
 _DESCRIPTION = """Session tokens for embedded products. A session is what is true; a token proves it to one audience \
@@ -34,7 +36,8 @@ def describe(table: RouteTable, base_url: str) -> dict[str, Any]:
     schema_of = dict(zip(shapes, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in table.routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
+        method = "get" if route.method == ANY_METHOD else route.method.lower()
+        paths.setdefault(route.path, {})[method] = _operation(route, schema_of)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Guestpass", "version": "1", "description": _DESCRIPTION, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
@@ -62,7 +65,7 @@ def codes_of(route: Route) -> list[str]:
         *_EVERYWHERE,
         *_OF_CALLER[route.caller],
         *route.codes,
-        *(_OF_BODY if route.body or route.method != "GET" else ()),
+        *(_OF_BODY if (route.body or route.method != "GET") and not route.is_proxied else ()),
     }
     return [code for code in ERRORS if code in codes]
 
@@ -70,7 +73,9 @@ def codes_of(route: Route) -> list[str]:
 def _shapes(routes: Iterable[Route]) -> list[type]:
     shapes: dict[type, None] = {ErrorBody: None}
     for route in routes:
-        shapes.update({shape: None for shape in (route.body, *route.answers.values()) if shape not in (None, dict)})
+        shapes.update(
+            {shape: None for shape in (route.body, route.form, *route.answers.values()) if shape not in (None, dict)}
+        )
     return list(shapes)
 
 
@@ -86,9 +91,10 @@ def _operation(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str,
     description = " ".join(filter(None, (route.can and f"The API key needs `{route.can}`.", route.note)))
     if description:
         operation["description"] = description
-    if route.body is not None:
-        content = {"application/json": {"schema": schema_of[route.body]}}
-        operation["requestBody"] = {"required": True, "content": content}
+    for shape, media_type in ((route.body, "application/json"), (route.form, FORM_TYPE)):
+        if shape is not None:
+            content = {media_type: {"schema": schema_of[shape]}}
+            operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
@@ -123,4 +129,5 @@ def _responses(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str,
 
 def _operation_id(route: Route) -> str:
     words = [part.strip("{}.").replace("-", "_").replace(".", "_") for part in route.path.split("/") if part]
-    return "_".join([route.method.lower(), *words])
+    method = "any" if route.method == ANY_METHOD else route.method.lower()
+    return "_".join([method, *words])

@@ -12,7 +12,8 @@ from guestpass.errors import MethodNotAllowed, NotFound
 from guestpass.server.http.exchange import Answer, Exchange
 
 Handler: TypeAlias = Callable[[Exchange], Awaitable[Answer]]
-Caller: TypeAlias = Literal["api_key", "token", "anyone"]
+Caller: TypeAlias = Literal["api_key", "token", "client", "anyone"]
+ANY_METHOD = "*"
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -28,10 +29,14 @@ class Route:
     """One operation of the HTTP API.
 
     Args:
-        caller: ``api_key`` (a host's backend), ``token`` (a user's browser, token as Bearer), ``anyone``.
-        can: What the API key must have been made for.
+        method: Or ``ANY_METHOD``.
+        caller: ``api_key`` (a host's backend), ``token`` (a user's browser, token as Bearer), ``client`` (an OAuth
+            client: an API key in a header or in the form, or none), ``anyone``.
+        can: What the API key must have been made for. A client without one is let through where this is None.
         body: The shape of the JSON body; None: there is none.
-        writes: False for a POST that changes nothing; every other unsafe one hands on what rides with its request.
+        writes: False for a POST that changes nothing but what it counts; every other unsafe one hands on what rides with its request.
+        form: The shape of an OAuth request, which comes as a form (RFC 6749 appendix B); errors say ``error``, too.
+        is_proxied: A proxy asks about another request: whatever it appends to the path, its query and its body are not read.
         answers: Shape by status; None for an answer that is not JSON of a fixed shape, but of the type ``media``.
         browser: Called from pages of other origins: answers carry CORS headers, never cookies.
         note: What its reader must know beyond the shapes.
@@ -47,6 +52,8 @@ class Route:
     can: Can | None = None
     body: type | None = None
     writes: bool = True
+    form: type | None = None
+    is_proxied: bool = False
     query: tuple[QueryParameter, ...] = ()
     answers: dict[int, type | None] = field(default_factory=dict)
     media: str = "text/html"
@@ -67,23 +74,29 @@ class RouteTable:
         self.routes = tuple(routes)
         self._literal: dict[str, dict[str, Route]] = {}
         self._patterns: list[tuple[re.Pattern[str], dict[str, Route]]] = []
+        self._proxied = tuple(route.path.partition("{")[0] for route in self.routes if route.is_proxied)
         by_path: dict[str, dict[str, Route]] = {}
         for route in self.routes:
             by_path.setdefault(route.path, {})[route.method] = route
         for path, methods in by_path.items():
             if "{" in path:
                 pattern = _PARAMETER.sub(r"(?P<\1>[^/]+)", re.escape(path).replace(r"\{", "{").replace(r"\}", "}"))
-                self._patterns.append((re.compile(pattern), methods))
+                tail = "(?:/.*)?" if any(route.is_proxied for route in methods.values()) else ""
+                self._patterns.append((re.compile(pattern + tail, re.DOTALL), methods))
             else:
                 self._literal[path] = methods
 
     def match(self, method: str, path: str) -> Match:
         """Raises: NotFound; MethodNotAllowed (see ``allowed``)."""
         methods, parameters = self._methods_of(path)
-        route = methods.get("GET" if method == "HEAD" else method)
+        route = methods.get("GET" if method == "HEAD" else method) or methods.get(ANY_METHOD)
         if route is None:
             raise MethodNotAllowed(f"Use {' or '.join(_allow(methods))} here.")
         return Match(route, parameters)
+
+    def is_proxied(self, path: str) -> bool:
+        """Say whether a proxy asks there about requests of any method, OPTIONS among them."""
+        return path.startswith(self._proxied)
 
     def of_path(self, path: str) -> dict[str, Route]:
         """Return the routes at ``path`` by method. Raises: NotFound."""

@@ -12,7 +12,7 @@ from guestpass.server.projects import model, sql
 from guestpass.server.projects.model import DEFAULT_PROJECT, Issuer, Project
 from guestpass.server.storage.store import Store, Transaction
 
-__all__ = ["Issuer", "IssuerNames", "Issuers", "Project"]
+__all__ = ["DEFAULT_PROJECT", "Issuer", "IssuerNames", "Issuers", "Project"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

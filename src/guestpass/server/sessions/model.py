@@ -38,6 +38,10 @@ class SessionRow(NamedTuple):
     def minted_ms(self) -> int:
         return ids.unix_ms_of(self.id)
 
+    def is_used_up(self, uses: int) -> bool:
+        """Say whether a token of this session was used ``uses`` times, and may be no more."""
+        return self.max_uses is not None and uses >= self.max_uses
+
     @property
     def subjects(self) -> SubjectsOfSession:
         return SubjectsOfSession(self.customer_id, self.organization_key, self.api_key_id)

@@ -115,7 +115,9 @@ class SessionRoutes:
             api.VerifyAnswer(
                 valid=explained.error is None,
                 code=UNSET if explained.error is None else explained.error.code,
-                session=UNSET if known is None else view_of(known.row, known.ending, int(self._clock())),
+                session=UNSET
+                if known is None
+                else view_of(known.row, known.ending, int(self._clock()), used_up=known.used_up),
                 checks=[
                     api.CheckResult(found.check, found.error is None, found.detail) for found in explained.findings
                 ],

@@ -242,18 +242,30 @@ async def _view_by_id(tx: Transaction, issuer: int, key: bytes, now: int) -> Ses
 
 async def _view(tx: Transaction, found: sql.Found, now: int) -> SessionView:
     row = found[0]
-    return view_of(row, await _ending(tx, found), now, metadata=await sql.metadata_of(tx, row.issuer, row.id))
+    uses = 0 if row.max_uses is None else await sql.uses_of(tx, row.issuer, row.id)
+    metadata = await sql.metadata_of(tx, row.issuer, row.id)
+    return view_of(row, await _ending(tx, found), now, metadata=metadata, used_up=row.is_used_up(uses))
 
 
 def view_of(
-    row: SessionRow, ending: Ending | None, now: int, *, metadata: str | UnsetType | None = UNSET
+    row: SessionRow,
+    ending: Ending | None,
+    now: int,
+    *,
+    metadata: str | UnsetType | None = UNSET,
+    used_up: bool = False,
 ) -> SessionView:
     """Show a session. ``metadata``: the JSON as it was sent, None where there is none, absent to leave it out."""
     return SessionView(
         id=row.public_id,
         environment=environment_of(row.issuer),
         status=status_of(
-            ended=ending is not None, suspended=False, not_before=row.not_before, expires_at=row.expires_at, now=now
+            ended=ending is not None,
+            suspended=False,
+            not_before=row.not_before,
+            expires_at=row.expires_at,
+            now=now,
+            used_up=used_up,
         ),
         renewable=False,
         format=row.format,

@@ -90,6 +90,29 @@ async def metadata_of(tx: Transaction, issuer: int, session_id: bytes) -> str | 
     return row[0] if row else None
 
 
+async def uses_of(tx: Transaction, issuer: int, session_id: bytes) -> int:
+    row = await tx.fetch_one(_USES, (issuer, session_id))
+    return row[0] if row else 0
+
+
+async def look_up_uses(store: Store, issuer: int, session_id: bytes) -> int:
+    rows = await store.look_up(_USES, (issuer, session_id))
+    return rows[0][0] if rows else 0
+
+
+_USES = "SELECT uses FROM session_uses WHERE issuer = ? AND id = ?"
+
+
+async def count_use(tx: Transaction, issuer: int, session_id: bytes, *, most: int) -> bool:
+    """Count one use; say whether there was one left."""
+    counted = await tx.execute(
+        "INSERT INTO session_uses (issuer, id, uses) VALUES (?, ?, 1)"
+        " ON CONFLICT (issuer, id) DO UPDATE SET uses = session_uses.uses + 1 WHERE session_uses.uses < ?",
+        (issuer, session_id, most),
+    )
+    return counted > 0
+
+
 async def issuers_with_sessions(tx: Transaction) -> list[int]:
     return await distinct.values(tx, "sessions", "issuer")
 
@@ -101,6 +124,7 @@ async def purge(tx: Transaction, issuer: int, edge: bytes, *, most: int) -> int:
     )
     upper = row[0] if row else edge
     await tx.execute("DELETE FROM session_metadata WHERE issuer = ? AND id < ?", (issuer, upper))
+    await tx.execute("DELETE FROM session_uses WHERE issuer = ? AND id < ?", (issuer, upper))
     # By the ids that go: a range of opaque_tokens would hold the other issuers' too, and be read again each time.
     await tx.execute(
         "DELETE FROM opaque_tokens WHERE session_id IN"

@@ -15,7 +15,7 @@ from guestpass.core.tokens.explain import Finding, explain
 from guestpass.core.tokens.keys import KeySet
 from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.core.tokens.remembered import RememberingVerifier
-from guestpass.errors import GuestpassError, TokenKeyUnknown, TokenMalformed, TokenMissing
+from guestpass.errors import GuestpassError, TokenKeyUnknown, TokenMalformed, TokenMissing, TokenReplayed, TokenRevoked
 from guestpass.server.clock import Clock
 from guestpass.server.projects.service import Issuer, Issuers
 from guestpass.server.revocation import service as revocation
@@ -23,7 +23,7 @@ from guestpass.server.sessions import sql
 from guestpass.server.sessions.claims import claims_of
 from guestpass.server.sessions.model import WORD, SessionRow
 from guestpass.server.signing_keys.service import Keyring
-from guestpass.server.storage.store import Store
+from guestpass.server.storage.store import Locks, Store, Transaction
 
 ALGORITHMS = frozenset[Algorithm]({"ES256", "EdDSA", "RS256"})
 
@@ -33,6 +33,7 @@ class Known(NamedTuple):
 
     row: SessionRow
     ending: Ending | None
+    used_up: bool
 
 
 class Verified(NamedTuple):
@@ -73,26 +74,38 @@ class Verifying:
 
         Raises: TokenError.
         """
-        if not token:
-            raise TokenMissing
-        if len(token) > TOKEN_BYTES_MAX:
-            raise TokenMalformed(f"The token is longer than {TOKEN_BYTES_MAX} bytes; it was not read.")
-        issuer = await self.issuer_of(token)
+        _readable(token)
+        return await self.at(await self.issuer_of(token), token)
+
+    async def at(self, issuer: Issuer, token: str, operation: str | None = None) -> Verified:
+        """Check a token that must be one of ``issuer``, and may have to allow an operation.
+
+        Raises: TokenError, OperationNotAllowed.
+        """
+        _readable(token)
         desk = await self._desk(issuer)
         now = int(self._clock())
         if "." not in token:
-            return await self._opaque(token, issuer, desk, now)
+            return await self._opaque(token, issuer, desk, now, operation)
         try:
             claims = desk.verifier.verify(token, now=now)
         except TokenKeyUnknown:
             desk = await self._desk(issuer, look_again=True)
             claims = desk.verifier.verify(token, now=now)
         known = await self.known(issuer, claims.sid)
-        ins = Inspection(token, desk.expect, desk.keys, now)
+        ins = Inspection(token, desk.expect, desk.keys, now, operation)
         ins.claims, ins.state = claims, _state(known)
         check.verify(ins, check.STATE_CHECKS)
         assert known is not None  # noqa: S101 - the revocation check refuses a session that is not there
         return Verified(claims, issuer, known.row)
+
+    async def count_use(self, verified: Verified) -> None:
+        """Count one use of a token that passed every check, on disk; free where it may be used without end.
+
+        Raises: TokenReplayed, TokenRevoked where the session was ended meanwhile.
+        """
+        if verified.row.max_uses is not None:
+            await self._store.write(_count_each, verified.row)
 
     async def explain(self, issuer: Issuer, token: str, operation: str | None) -> Explained:
         """Walk the whole checklist for a caller of ``issuer`` and say what each line found."""
@@ -140,10 +153,11 @@ class Verifying:
             return None
         row, own, horizon = found
         ending = await revocation.look_up_ending(self._store, row.issuer, row.id, row.subjects, own, horizon)
-        return Known(row, ending)
+        uses = 0 if row.max_uses is None else await sql.look_up_uses(self._store, row.issuer, row.id)
+        return Known(row, ending, row.is_used_up(uses))
 
-    async def _opaque(self, token: str, issuer: Issuer, desk: _Desk, now: int) -> Verified:
-        ins = Inspection(token, desk.expect, desk.keys, now)
+    async def _opaque(self, token: str, issuer: Issuer, desk: _Desk, now: int, operation: str | None) -> Verified:
+        ins = Inspection(token, desk.expect, desk.keys, now, operation)
         known = await self._prepare_opaque(ins, issuer)
         claims = check.verify(ins, check.CHECKS)
         assert known is not None  # noqa: S101 - the signature check refuses a session that is not there
@@ -158,7 +172,7 @@ class Verifying:
         known = await self.known(issuer, session_id)
         if known is not None:
             ins.claims = claims_of(known.row, issuer)
-            ins.state = State(known.ending, found[1])
+            ins.state = State(known.ending, found[1], known.used_up)
         return known
 
     async def _opaque_token(self, session_id: str) -> tuple[int, bytes] | None:
@@ -185,4 +199,28 @@ class Verifying:
 
 
 def _state(known: Known | None) -> State | None:
-    return None if known is None else State(known.ending)
+    return None if known is None else State(known.ending, used_up=known.used_up)
+
+
+def _readable(token: str) -> None:
+    if not token:
+        raise TokenMissing
+    if len(token) > TOKEN_BYTES_MAX:
+        raise TokenMalformed(f"The token is longer than {TOKEN_BYTES_MAX} bytes; it was not read.")
+
+
+async def _count_each(tx: Transaction, rows: list[SessionRow]) -> list[Exception | None]:
+    outcomes: list[Exception | None] = []
+    await tx.lock(Locks.SESSION, [int.from_bytes(row.id[-4:], "big") for row in rows])
+    for row in rows:
+        found = await sql.find(tx, row.issuer, row.id)
+        if found is None or row.max_uses is None:
+            outcomes.append(TokenRevoked("The server has no such session (any more)."))
+            continue
+        ending = await revocation.ending_in(tx, row.issuer, row.id, row.subjects, found[1], found[2])
+        if ending is not None:
+            outcomes.append(TokenRevoked(reissue=ending.reissue))
+        else:
+            counted = await sql.count_use(tx, row.issuer, row.id, most=row.max_uses)
+            outcomes.append(None if counted else TokenReplayed())
+    return outcomes

@@ -10,6 +10,7 @@ from guestpass.server.projects.service import Issuer, Issuers
 from guestpass.server.signing_keys.service import Keyring
 
 MAX_AGE_SECONDS = 60
+_CLIENT_METHODS = ["client_secret_basic", "client_secret_post"]
 _PUBLIC: Headers = ((b"cache-control", b"public, max-age=%d" % MAX_AGE_SECONDS),)
 _ISSUER_PATHS = ("/{environment}", "/{environment}/{project}")
 
@@ -28,6 +29,10 @@ class SigningKeyRoutes:
         document: dict[str, Any] = {
             "issuer": issuer.url,
             "jwks_uri": f"{issuer.location}/.well-known/jwks.json",
+            "introspection_endpoint": f"{self._issuers.base_url}/oauth/introspect",
+            "introspection_endpoint_auth_methods_supported": _CLIENT_METHODS,
+            "revocation_endpoint": f"{self._issuers.base_url}/oauth/revoke",
+            "revocation_endpoint_auth_methods_supported": [*_CLIENT_METHODS, "none"],
             "response_types_supported": [],
             "grant_types_supported": [],
             "service_documentation": f"{self._issuers.base_url}/docs",
