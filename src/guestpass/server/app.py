@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from guestpass.core.callers.client_address import TrustedProxies, networks_of
 from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.errors import Unavailable
 from guestpass.server.api_keys.service import ApiKeys
 from guestpass.server.clock import Clock, Entropy, EntropyPool, system_clock
 from guestpass.server.customers.service import Derivation
 from guestpass.server.http.application import Application
+from guestpass.server.http.rate_limits import Limits, RateLimits
 from guestpass.server.http.routes import RouteTable
+from guestpass.server.http.shared_counts import SharedCounts
 from guestpass.server.operate.jobs import Jobs
 from guestpass.server.operate.routes import OperateRoutes
 from guestpass.server.operate.settings import Settings, SettingsError
@@ -46,12 +49,15 @@ class Service:
     verifying: Verifying
     derivation: Derivation
     jobs: Jobs
+    limits: RateLimits
+    proxies: TrustedProxies
     clock: Clock
     entropy: Entropy
     tally: Tally
 
     async def close(self) -> None:
         await self.jobs.stop()
+        await self.limits.close()
         await self.store.close()
 
 
@@ -180,6 +186,8 @@ async def open_service(
         verifying=Verifying(store, issuers, keyring, clock, prefix_word=settings.token_prefix),
         derivation=derivation,
         jobs=Jobs(cleaning),
+        limits=RateLimits(_limits(settings), clock, _shared_counts(settings, base_url, clock)),
+        proxies=TrustedProxies(networks_of(settings.trusted_proxies)),
         clock=clock,
         entropy=entropy,
         tally=store.tally,
@@ -213,7 +221,15 @@ def _operate(service: Service) -> OperateRoutes:
 
 
 def _application(service: Service, table: RouteTable) -> Application:
-    return Application(table, service.api_keys, base_url=service.base_url, entropy=service.entropy, tally=service.tally)
+    return Application(
+        table,
+        service.api_keys,
+        base_url=service.base_url,
+        entropy=service.entropy,
+        tally=service.tally,
+        limits=service.limits,
+        proxies=service.proxies,
+    )
 
 
 async def change_public_url(settings: Settings, url: str) -> None:
@@ -264,3 +280,25 @@ def _issuer_names(settings: Settings, base_url: str) -> IssuerNames:
         urls={name: urls[name] for name in ENVIRONMENTS if urls[name]},
         audiences={name: audiences[name] for name in ENVIRONMENTS if audiences[name]},
     )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        failures=settings.failures_per_minute,
+        mints=settings.mints_per_minute,
+        browser=settings.browser_requests_per_minute,
+        refresh=settings.refreshes_per_minute,
+    )
+
+
+def _shared_counts(settings: Settings, base_url: str, clock: Clock) -> SharedCounts | None:
+    if not settings.redis_url:
+        return None
+    try:
+        return SharedCounts.at(settings.redis_url, base_url, clock)
+    except ImportError:
+        raise SettingsError("redis_url is set, and its package is missing: pip install 'guestpass[redis]'") from None
+    except ValueError:  # whose words may hold a part of the password
+        raise SettingsError(
+            "redis_url cannot be read as a URL; percent-encode what is special in a password."
+        ) from None

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote
 
 import structlog
 
+from guestpass.core.callers.client_address import TrustedProxies
 from guestpass.errors import Detail, GuestpassError, MethodNotAllowed, ValidationFailed
 from guestpass.server import credentials
 from guestpass.server.api_keys.service import ApiKeys
@@ -23,6 +24,7 @@ from guestpass.server.http.callers import api_key_of, bearer_token_of, client_of
 from guestpass.server.http.decode import PATH_LENGTH_MAX, check_media_type, decode, decode_form
 from guestpass.server.http.errors import as_guestpass_error, problem
 from guestpass.server.http.exchange import Answer, Exchange, Headers, Receive, Scope, Send
+from guestpass.server.http.rate_limits import RateLimits
 from guestpass.server.http.routes import Match, Route, RouteTable, allow_header
 from guestpass.server.tally import NO_ROUTE, PREFLIGHT, Tally
 
@@ -48,10 +50,22 @@ Observer: TypeAlias = Callable[[Exchange, tuple[str, str], int, str, int], None]
 class Application:
     """Serves ``routes``. ``draining`` asks every client to connect anew, elsewhere; ``observe`` is told of each answer."""
 
-    def __init__(self, routes: RouteTable, api_keys: ApiKeys, *, base_url: str, entropy: Entropy, tally: Tally) -> None:
+    def __init__(
+        self,
+        routes: RouteTable,
+        api_keys: ApiKeys,
+        *,
+        base_url: str,
+        entropy: Entropy,
+        tally: Tally,
+        limits: RateLimits,
+        proxies: TrustedProxies,
+    ) -> None:
         self.routes = routes
         self._api_keys = api_keys
         self._tally = tally
+        self._limits = limits
+        self._proxies = proxies
         self._base_url = base_url
         self._request_prefix = f"req_{entropy(_REQUEST_PREFIX_BYTES).hex()}"  # of this process
         self._request_numbers = itertools.count()
@@ -66,7 +80,7 @@ class Application:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = perf_counter_ns()
-        call = Exchange(scope, receive, self._request_id(scope["headers"]))
+        call = Exchange(scope, receive, self._request_id(scope["headers"]), self._proxies)
         route: Route | None = None
         code = ""
         try:
@@ -77,7 +91,7 @@ class Application:
                 route = match.route
                 reply = await self._handle(call, match, scope["query_string"])
         except Exception as fault:  # noqa: BLE001 - every request is answered
-            error = as_guestpass_error(fault)
+            error = await self._limits.held_against(as_guestpass_error(fault), call, route)
             code = error.code
             self._log(call, route, error, fault)
             oauth = route is not None and route.form is not None
@@ -114,7 +128,9 @@ class Application:
             call.body = decode(body, route.body)
         elif call.method not in ("GET", "HEAD") and await call.read() not in (b"", b"{}"):
             raise ValidationFailed("This request takes no body.", details=(Detail("", "must be empty"),))
-        return await route.handler(call)
+        if route.bucket is None:
+            return await route.handler(call)
+        return await self._limits.answer(route.bucket, call, route.handler)
 
     async def _take_form(self, call: Exchange, route: Route, shape: type) -> None:
         call.body = form = decode_form(await call.read(), call.header(b"content-type"), shape)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from guestpass.core.bounds import BODY_BYTES_MAX
+from guestpass.core.callers.client_address import ClientAddress, TrustedProxies
 from guestpass.errors import PayloadTooLarge, Unauthorized, ValidationFailed
 from guestpass.server.api_keys.service import ApiKey
 from guestpass.server.storage.store import Riders
@@ -49,10 +50,11 @@ class Exchange:
     """
 
     __slots__ = (
-        "_receive", "body", "caller", "headers", "method", "parameters", "peer", "query", "request_id", "riders", "token",
+        "_proxies", "_receive", "body", "caller", "headers", "method", "parameters", "peer", "query", "request_id", "riders",
+        "token",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
+    def __init__(self, scope: Scope, receive: Receive, request_id: str, proxies: TrustedProxies) -> None:
         self.method: str = scope["method"]
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
         self.peer: str | None = (scope.get("client") or (None,))[0]  # the address at the other end of the connection
@@ -64,6 +66,12 @@ class Exchange:
         self.body: Any = None
         self.riders: Riders = ()
         self._receive = receive
+        self._proxies = proxies
+
+    @property
+    def client_address(self) -> ClientAddress | None:
+        """Where the call came from, past the proxies that are trusted; None where that is not known."""
+        return self._proxies.client_of(self.peer, self.headers)
 
     @property
     def key(self) -> ApiKey:

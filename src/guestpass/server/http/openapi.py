@@ -65,6 +65,7 @@ def codes_of(route: Route) -> list[str]:
         *_EVERYWHERE,
         *_OF_CALLER[route.caller],
         *route.codes,
+        *(("RATE_LIMITED",) if route.limits_failures else ()),
         *(_OF_BODY if (route.body or route.method != "GET") and not route.is_proxied else ()),
     }
     return [code for code in ERRORS if code in codes]
