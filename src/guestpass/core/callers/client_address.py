@@ -19,8 +19,9 @@ from typing import NamedTuple, TypeAlias
 IpAddress: TypeAlias = IPv4Address | IPv6Address
 IpNetwork: TypeAlias = IPv4Network | IPv6Network
 
-HOPS_MAX = 16  # proxies in a row; who needs more is not a client
+HOPS_MAX = 16  # proxies before the one that calls us
 REMEMBERED_MAX = 8192  # addresses that need not be parsed again
+_TEXT_LENGTH_MAX = 64  # characters of one hop; what is longer is no address, and is not remembered
 _IPV6_GROUP_BITS = 64  # what one household or machine is given (RFC 6177); within it anyone takes any address
 _HEADER = b"x-forwarded-for"
 _FORM = re.compile(  # some proxies add the port; an IPv6 address then stands in brackets (RFC 3986 section 3.2.2)
@@ -54,7 +55,7 @@ class TrustedProxies:
             peer: The address at the other end of the connection.
             headers: Names in lower case. Read only where ``peer`` is trusted.
 
-        Not known: the peer has no address, a trusted proxy wrote what is none, or there are over ``HOPS_MAX`` of them.
+        Not known: the peer has no address, a trusted proxy wrote what is none, or there are too many of them.
         """
         hop = self._hop(peer or "")
         if hop is None or not hop.is_trusted:
@@ -74,9 +75,6 @@ class TrustedProxies:
             return None
         is_trusted = any(ip in network for network in self._networks)
         return _Hop(ClientAddress(ip, _group_of(ip)), is_trusted)
-
-
-_TEXT_LENGTH_MAX = 64  # characters of one hop; longer is none, and is not remembered
 
 
 def networks_of(text: str) -> tuple[IpNetwork, ...]:

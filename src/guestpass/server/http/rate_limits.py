@@ -17,8 +17,9 @@ from guestpass.server.http.exchange import Answer, Exchange
 from guestpass.server.http.routes import Bucket, Handler, Route
 from guestpass.server.http.shared_counts import SHARES, SharedCounts
 
-# What a genuine credential earns at its end, or a page without one: nobody guesses with these.
-_NO_GUESS = frozenset(
+# What a genuine credential earns at its end, or a page without one. Nobody guesses with these, so they do not count as
+# failed; there may be as many of them as there may be good requests.
+_HARMLESS = frozenset(
     {
         "TOKEN_MISSING", "TOKEN_EXPIRED", "TOKEN_NOT_YET_VALID", "TOKEN_TOO_OLD", "TOKEN_REVOKED", "TOKEN_REPLAYED",
         "SESSION_SUSPENDED", "REFRESH_TOKEN_EXPIRED", "REFRESH_TOKEN_REVOKED", "REFRESH_TOKEN_REUSED",
@@ -48,6 +49,10 @@ class RateLimits:
             "browser": (Counter("browser", clock), limits.browser),
             "refresh": (Counter("refresh", clock), limits.refresh),
         }
+        self._harmless = {
+            "browser": (Counter("browser-harmless", clock), limits.browser),
+            "refresh": (Counter("refresh-harmless", clock), limits.refresh),
+        }
 
     async def answer(self, bucket: Bucket, call: Exchange, handler: Handler) -> Answer:
         """Let ``handler`` answer where there is room in ``bucket``. Raises: RateLimited, and what the handler raises."""
@@ -64,7 +69,7 @@ class RateLimits:
         try:
             reply = await handler(call)
         except Exception as fault:
-            if not _is_guess(fault):  # or a good token could be refused for the failures of others
+            if not _is_failed_credential(fault):  # or a good one could be refused for the failures of others
                 self._count(counter, subject, limit)
             raise
         self._count(counter, subject, limit)
@@ -72,18 +77,20 @@ class RateLimits:
 
     async def held_against(self, error: GuestpassError, call: Exchange, route: Route | None) -> GuestpassError:
         """Count a failed credential against its address; return what to answer: ``error``, or that it is one too many."""
-        limit = self._limits.failures
-        if not limit or route is None or not route.limits_failures or not _is_guess(error):
+        if route is None or not route.limits_failures or not _is_failed_credential(error):
             return error
+        counter, limit = self._failures, self._limits.failures
+        if error.code in _HARMLESS and route.bucket in self._harmless:
+            counter, limit = self._harmless[route.bucket]
         subject = _subject(call.client_address)
-        wait = await self._take(self._failures, subject, limit)
+        wait = await self._take(counter, subject, limit) if limit else 0
         if not wait:
             return error
         return RateLimited(
             "What was sent as a credential was refused, as were too many before it from the same address. "
             "Wait for Retry-After seconds; a good one is accepted meanwhile.",
             retry_after_seconds=wait,
-            internal=f"failures of {subject}; {error.code}",
+            internal=f"{counter.name} of {subject}; {error.code}",
         )
 
     def mints_per_minute(self, _: ApiKey) -> int:
@@ -121,8 +128,8 @@ class RateLimits:
             self._shared.report(counter, subject, limit)
 
 
-def _is_guess(error: Exception) -> bool:
-    return isinstance(error, GuestpassError) and error.status == _UNAUTHENTICATED and error.code not in _NO_GUESS
+def _is_failed_credential(error: Exception) -> bool:
+    return isinstance(error, GuestpassError) and error.status == _UNAUTHENTICATED
 
 
 def _subject(address: ClientAddress | None) -> str:
