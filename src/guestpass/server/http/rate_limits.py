@@ -97,6 +97,11 @@ class RateLimits:
         """Return how often a key may mint in a minute; 0: any number of times."""
         return self._limits.mints
 
+    async def settled(self) -> None:
+        """Wait until what was to be told to the other servers is told."""
+        if self._shared is not None:
+            await self._shared.settled()
+
     async def close(self) -> None:
         if self._shared is not None:
             await self._shared.close()
