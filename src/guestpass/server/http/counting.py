@@ -1,7 +1,7 @@
 """How often each subject (a client address, an API key) was counted in the last minute: in memory, bounded.
 
 Written here and not taken from the library ``limits``: its memory storage costs 6 us a hit and a task for each, reads
-its own clock, and grows with every address that an attacker has (ADR 0008 has the figures).
+its own clock, and grows with every address that an attacker has (see the ADR on limits).
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 from guestpass.core.sliding_window import PERIOD_SECONDS, seconds_to_wait
 from guestpass.server.clock import Clock
 
-SUBJECTS_MAX = 20_000  # of one minute; some 3 MB
+SUBJECTS_MAX = 20_000  # of one minute; some 2 MB
 
 
 class Counter:
     """Counts of one kind. Where more subjects come than fit, those of the minute before are forgotten: limits fail open."""
 
-    __slots__ = ("_before", "_clock", "_current", "_owed", "minute", "name")
+    __slots__ = ("_began", "_before", "_clock", "_current", "_owed", "minute", "name")
 
     def __init__(self, name: str, clock: Clock) -> None:
         self.name = name
-        self.minute = 0
+        self.minute = 0  # since 1970
+        self._began = 0
         self._clock = clock
         self._current: dict[str, int] = {}
         self._before: dict[str, int] = {}
@@ -65,9 +66,11 @@ class Counter:
     def _turn(self) -> float:
         """Begin a new minute where one has begun; return the seconds that have passed of it."""
         now = self._clock()
-        minute = int(now // PERIOD_SECONDS)
-        if minute != self.minute:
+        elapsed = now - self._began
+        if not 0 <= elapsed < PERIOD_SECONDS:
+            minute = int(now // PERIOD_SECONDS)
             self._before = self._current if minute == self.minute + 1 else {}
             self._current, self._owed = {}, {}
-            self.minute = minute
-        return now - minute * PERIOD_SECONDS
+            self.minute, self._began = minute, minute * PERIOD_SECONDS
+            elapsed = now - self._began
+        return elapsed
