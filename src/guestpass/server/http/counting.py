@@ -15,7 +15,7 @@ SUBJECTS_MAX = 20_000  # of one minute; some 2 MB
 class Counter:
     """Counts of one kind. Where more subjects come than fit, those of the minute before are forgotten: limits fail open."""
 
-    __slots__ = ("_began", "_before", "_clock", "_current", "_owed", "minute", "name")
+    __slots__ = ("_before", "_began", "_clock", "_current", "_owed", "minute", "name")
 
     def __init__(self, name: str, clock: Clock) -> None:
         self.name = name
