@@ -275,6 +275,19 @@ async def test_tokens_past_their_end_do_not_come_without_end_either():
         assert await ada.who_am_i()
 
 
+async def test_a_proxy_that_asks_for_everybody_always_hears_why(world_of_one_failure):
+    """nginx takes 401 and 403 for an answer, and 429 for a fault of ours."""
+    replies = [await guess(world_of_one_failure, "/v1/forward-auth/test/default/-") for _ in range(5)]
+    assert {reply.status for reply in replies} == {401}
+
+
+async def test_a_client_secret_that_is_wrong_counts_like_any_key(world_of_one_failure):
+    form = {"headers": {"content-type": "application/x-www-form-urlencoded"}, "body": b"token=a&client_id=key_1&client_secret=sk_test_1"}  # fmt: skip
+    assert (await world_of_one_failure.http.post("/oauth/introspect", **form)).status == 401
+    refused = await world_of_one_failure.http.post("/oauth/introspect", **form)
+    assert (refused.status, refused.code) == (429, "RATE_LIMITED")
+
+
 async def test_health_is_asked_as_often_as_one_likes():
     async with World.opened(browser_requests_per_minute=1, failures_per_minute=1) as world:
         for path in ("/healthz", "/readyz", "/docs"):
