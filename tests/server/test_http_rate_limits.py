@@ -8,7 +8,10 @@ import tracemalloc
 
 import pytest
 
+from guestpass.core.callers.client_address import TrustedProxies
+from guestpass.errors import RateLimited
 from guestpass.server.http.counting import SUBJECTS_MAX, Counter
+from guestpass.server.http.exchange import Answer, Exchange
 from world import START, Clock, World
 
 OTHER = "198.51.100.4"
@@ -273,6 +276,26 @@ async def test_tokens_past_their_end_do_not_come_without_end_either():
         await ended.end()
         assert await statuses(5, lambda: world.http.get("/v1/session", bearer=ended.token)) == [401] * 3 + [429] * 2
         assert await ada.who_am_i()
+
+
+async def test_refreshes_have_a_limit_of_their_own():
+    """Or a page that asks too often would sign its users out."""
+    async with World.opened(browser_requests_per_minute=2, refreshes_per_minute=3) as world:
+        limits, call = world.service.limits, _call_from(OTHER)
+        for _ in range(2):
+            await limits.answer("browser", call, _answered)
+        assert [await limits.answer("refresh", call, _answered) for _ in range(3)]
+        for bucket in ("browser", "refresh"):
+            with pytest.raises(RateLimited):
+                await limits.answer(bucket, call, _answered)
+
+
+def _call_from(address):
+    return Exchange({"method": "POST", "headers": [], "client": (address, 1)}, None, "req_1", TrustedProxies())
+
+
+async def _answered(_):
+    return Answer(200, b"{}")
 
 
 async def test_a_proxy_that_asks_for_everybody_always_hears_why(world_of_one_failure):
