@@ -54,7 +54,8 @@ class GuestpassError(Exception):
         details: The fields at fault, where there are any.
         internal: For the server's log only; never sent.
 
-    The clients add ``request_id``, the ``X-Request-Id`` of the answer, for support.
+    The clients add ``request_id``, the ``X-Request-Id`` of the answer, for support. A refused token whose signature
+    holds adds ``session_id`` (``sess_…``), for the log.
     """
 
     code: ClassVar[str] = "INTERNAL_ERROR"
@@ -76,6 +77,7 @@ class GuestpassError(Exception):
         self.internal = internal
         self.retry_after_seconds = retry_after_seconds
         self.request_id = request_id
+        self.session_id: str | None = None
 
 
 class RequestError(GuestpassError):

@@ -25,18 +25,27 @@ from guestpass.core.jose import base64url
 from guestpass.core.revocation.cutoff import Ending
 from guestpass.core.tokens.check import (
     CHECKS,
+    CLAIM_CHECKS,
     STATE_CHECKS,
     TIME_CHECKS,
     TOKEN_CHECKS,
+    Inspection,
     State,
     unverified_issuer,
     verify,
 )
 from guestpass.core.tokens.explain import explain
 from guestpass.core.tokens.keys import KeySet
-from guestpass.errors import TokenExpired, TokenNotYetValid, TokenRevoked, TokenTooOld, asks_for_a_new_token
+from guestpass.errors import (
+    GuestpassError,
+    TokenExpired,
+    TokenNotYetValid,
+    TokenRevoked,
+    TokenTooOld,
+    asks_for_a_new_token,
+)
 
-ENDED = State(Ending(at_ms=1, by="key_a", reissue=False))
+ENDED = Ending(at_ms=1, by="key_a", reissue=False)
 OTHER_PROJECT = "proj_01hf7yat00000000000000000b"
 
 # What makes a good token fail one line, by the part of it that changes: header, claims, text, state, operation.
@@ -55,8 +64,9 @@ FAULTS = {
     "expiry": ({"claims": {"exp": NOW}}, "TOKEN_EXPIRED"),
     "start": ({"claims": {"nbf": NOW + 6}}, "TOKEN_NOT_YET_VALID"),
     "age": ({"claims": {"iat": NOW - 306}}, "TOKEN_TOO_OLD"),
-    "revocation": ({"state": {"ending": ENDED.ending}}, "TOKEN_REVOKED"),
+    "revocation": ({"state": {"ending": ENDED}}, "TOKEN_REVOKED"),
     "uses": ({"state": {"used_up": True}}, "TOKEN_REPLAYED"),
+    "suspension": ({"state": {"suspended_scope": "write_notes"}}, "SESSION_SUSPENDED"),
     "operation": ({"operation": "delete_everything"}, "OPERATION_NOT_ALLOWED"),
 }
 # The unverified iss chooses the code of an unknown key, so the second fault shows in the first one's code.
@@ -108,27 +118,16 @@ def test_the_lines_stand_in_the_order_of_the_contract():
     assert [check.name for check in CHECKS] == list(FAULTS)
     assert CHECKS == TOKEN_CHECKS + STATE_CHECKS
     assert [check.name for check in TIME_CHECKS] == ["expiry", "start", "age"]
-    assert [check.name for check in CHECKS if not check.gate] == [
-        "expiry",
-        "start",
-        "age",
-        "revocation",
-        "uses",
-        "operation",
-    ]
+    after_the_gates = ["expiry", "start", "age", "revocation", "uses", "suspension", "operation"]
+    assert [check.name for check in CHECKS if not check.gate] == after_the_gates
+    assert [check.name for check in CLAIM_CHECKS] == list(FAULTS)[7:14], "of claims that a server vouched for"
 
 
 def test_an_explanation_goes_on_where_only_time_state_or_operation_refuse():
     """One look shows all that is wrong with a genuine token."""
-    walked = explain(faulty("expiry", "start", "age", "revocation", "uses", "operation"), CHECKS)
-    assert [finding.check for finding in walked.findings if finding.error] == [
-        "expiry",
-        "start",
-        "age",
-        "revocation",
-        "uses",
-        "operation",
-    ]
+    rows = ["expiry", "start", "age", "revocation", "uses", "suspension", "operation"]
+    walked = explain(faulty(*rows), CHECKS)
+    assert [finding.check for finding in walked.findings if finding.error] == rows
     assert walked.may_go_on
     assert walked.first_error.code == "TOKEN_EXPIRED"
 
@@ -234,6 +233,44 @@ def test_a_browser_is_asked_to_fetch_again_only_after_a_revoke_with_reissue(reis
 
 
 @pytest.mark.parametrize(
+    ("goes_on", "operation", "code"),
+    [
+        pytest.param(None, "read_invoices", "ok", id="not suspended: allowed"),
+        pytest.param("read_invoices", "read_invoices", "ok", id="suspended, but this goes on: allowed"),
+        pytest.param("read_invoices", None, "ok", id="something goes on, none asked for"),
+        pytest.param("read_invoices", "write_notes", "SESSION_SUSPENDED", id="another goes on: refused"),
+        pytest.param("", "read_invoices", "SESSION_SUSPENDED", id="nothing goes on: refused"),
+        pytest.param("", None, "SESSION_SUSPENDED", id="nothing goes on, none asked for: refused"),
+        pytest.param("delete_all", None, "SESSION_SUSPENDED", id="nothing of the token's goes on: refused"),
+        pytest.param("delete_all", "delete_all", "SESSION_SUSPENDED", id="what goes on was never granted: refused"),
+    ],
+)
+def test_a_suspended_session_goes_on_only_with_what_is_named_for_it(goes_on, operation, code):
+    """And never with more than it was granted."""
+    state = State(None, suspended_scope=goes_on)
+    assert code_of(look(minted(scope="read_invoices write_notes"), state=state, operation=operation), CHECKS) == code
+
+
+def test_a_refusal_names_the_session_only_once_the_signature_holds():
+    """For the log: what anyone may have written is not a session's name."""
+    for row in ("audience", "expiry", "revocation", "operation"):
+        with pytest.raises(GuestpassError) as refused:
+            verify(faulty(row), CHECKS)
+        assert refused.value.session_id == GOOD_PARTS["claims"]["sid"], row
+    for row in ("prefix", "shape", "key", "signature", "claims"):
+        with pytest.raises(GuestpassError) as refused:
+            verify(faulty(row), CHECKS)
+        assert refused.value.session_id is None, row
+
+
+def test_a_call_may_ask_for_a_fresher_token_than_its_verifier():
+    token = minted(iat=NOW - 100)
+    ins = Inspection(token, expectation(), OWN_KEYS, NOW, max_age_seconds=90)
+    assert code_of(ins) == "TOKEN_TOO_OLD"
+    assert code_of(Inspection(token, expectation(), OWN_KEYS, NOW, max_age_seconds=100)) == "ok"
+
+
+@pytest.mark.parametrize(
     ("scope", "operation", "code"),
     [
         pytest.param("a b", "a", "ok", id="named: allowed"),
@@ -269,10 +306,21 @@ def test_the_unverified_issuer_is_read_strictly_and_never_fails():
 
 
 def test_a_header_is_found_whole_only_where_a_key_of_ours_wrote_it():
-    """Four headers stand for each key: one for each kind that is a JWT."""
+    """Five headers stand for each key: one for each kind that is a JWT."""
     one = KeySet([next(iter(OWN_KEYS.by_kid.values()))])
-    assert len(one.by_header) == 4
-    assert {sealed.kind.name for sealed in one.by_header.values()} == {"session", "access", "script", "status list"}
+    kinds = {"session", "access", "script", "status list", "cut list"}
+    assert {sealed.kind.name for sealed in one.by_header.values()} == kinds
+    assert len(one.by_header) == len(kinds)
+
+
+def test_a_secret_that_came_without_its_name_stands_for_every_name():
+    """A verifier is given the bytes alone; the algorithm is still the secret's own."""
+    secret = KeySet([], only=SECRET_KEYS.by_kid["hs256"])
+    hs256 = frozenset({"HS256"})
+    header = {"alg": "HS256", "kid": "any", "typ": "guestpass-session+jwt"}
+    for named in (header, {name: header[name] for name in ("alg", "typ")}):
+        assert code_of(look(signed(named, GOOD_PARTS["claims"], "hs256"), keys=secret, algorithms=hs256)) == "ok"
+    assert code_of(look(minted("es256"), keys=secret, algorithms=hs256)) == "TOKEN_ALGORITHM_REFUSED"
 
 
 def test_what_was_signed_last_year_by_a_key_that_is_gone_is_unknown():

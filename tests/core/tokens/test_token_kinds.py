@@ -18,6 +18,7 @@ def test_the_table_is_the_contracts():
         "refresh": None,
         "script": "guestpass-script+jwt",
         "status list": "statuslist+jwt",
+        "cut list": "guestpass-cuts+jwt",
     }
     assert BEARER_KINDS == (SESSION, ACCESS)
     assert kinds.prefix_of(SESSION, "test") == "gp_session_test_"

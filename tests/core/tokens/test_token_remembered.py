@@ -25,8 +25,14 @@ class CountingKey(VerifyingKey):
         raise NotImplementedError
 
 
-def remembering(keys=OWN_KEYS, remembered_max=100, **expected):
-    return RememberingVerifier(keys, expectation(**expected), remembered_max=remembered_max)
+def remembering(keys=OWN_KEYS, remembered_max=100, *, ratchet=False, expired_up_to=0, **expected):
+    return RememberingVerifier(
+        keys,
+        expectation(**expected),
+        remembered_max=remembered_max,
+        ratchet=ratchet,
+        expired_up_to=expired_up_to,
+    )
 
 
 def test_a_signature_is_checked_once():
@@ -109,6 +115,25 @@ def test_tokens_that_are_refused_take_no_room():
     for number in range(50):
         code_of_call(lambda number=number: verifier.verify(f"{minted()}{number:04d}", now=NOW))
     assert len(verifier._claims) == 1
+
+
+def test_with_a_ratchet_a_clock_that_is_set_back_revives_nothing():
+    """What was refused as expired stays so, and with it all that ended no later; seen before or not."""
+    verifier = remembering(ratchet=True)
+    ended, seen, unseen, longer = (minted(exp=NOW + life) for life in (60, 60, 59, 61))
+    assert code_of_call(lambda: verifier.verify(seen, now=NOW)) == "ok"
+    assert code_of_call(lambda: verifier.verify(ended, now=NOW + 60)) == "TOKEN_EXPIRED"
+    for token in (ended, seen, unseen):
+        assert code_of_call(lambda token=token: verifier.verify(token, now=NOW)) == "TOKEN_EXPIRED"
+    assert code_of_call(lambda: verifier.verify(longer, now=NOW)) == "ok"
+
+
+def test_a_ratchet_is_handed_on_to_the_verifier_of_the_next_keys():
+    before = remembering(ratchet=True)
+    token = minted(exp=NOW + 60)
+    code_of_call(lambda: before.verify(token, now=NOW + 60))
+    after = remembering(ratchet=True, expired_up_to=before.expired_up_to)
+    assert code_of_call(lambda: after.verify(token, now=NOW)) == "TOKEN_EXPIRED"
 
 
 def test_verifiers_remember_each_for_itself():

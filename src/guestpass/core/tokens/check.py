@@ -8,25 +8,22 @@ before the signature holds (the one exception is named where it is made).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from msgspec import UNSET
 
 from guestpass.core import strict_json
-from guestpass.core.bounds import LEEWAY_SECONDS_MAX, TOKEN_BYTES_MAX
+from guestpass.core.bounds import TOKEN_BYTES_MAX
 from guestpass.core.jose import base64url, jws
-from guestpass.core.jose.jwk import Algorithm
-from guestpass.core.jose.jws import Header
-from guestpass.core.revocation.cutoff import Ending
 from guestpass.core.tokens import claims as claims_codec
 from guestpass.core.tokens import kinds, opaque, operations
 from guestpass.core.tokens.claims import SessionClaims
-from guestpass.core.tokens.keys import KeySet, Sealed
-from guestpass.core.tokens.kinds import BEARER_KINDS, Environment, Kind
+from guestpass.core.tokens.inspection import Expectation, Inspection, State
+from guestpass.core.tokens.keys import Sealed
 from guestpass.errors import (
     GuestpassError,
     OperationNotAllowed,
+    SessionSuspended,
     TokenAlgorithmRefused,
     TokenAudienceMismatch,
     TokenEnvironmentMismatch,
@@ -44,84 +41,12 @@ from guestpass.errors import (
     TokenTypeMismatch,
 )
 
+__all__ = [
+    "CHECKS", "CLAIM_CHECKS", "STATE_CHECKS", "TIME_CHECKS", "TOKEN_CHECKS", "Check", "Expectation", "Inspection", "State",
+    "session_named_in", "session_to_load_first", "unverified_issuer", "verify",
+]  # fmt: skip
+
 NO_HASH = bytes(32)  # nobody knows a text that hashes to it
-HS256_ALONE = frozenset[Algorithm]({"HS256"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expectation:
-    """What a verifier demands. There is no "any issuer", and no switch that turns a check off.
-
-    Args:
-        base: The service's public URL; tells a token of a sibling issuer from a foreign one. Optional.
-        algorithms: From our configuration, never from the token; HS256 never beside the others.
-        leeway_seconds: For ``exp``, 0 to 60. ``start_leeway_seconds``: for ``nbf`` and ``iat``, 0 to 60.
-        max_age_seconds: Refuse a good token whose ``iat`` is older than that, and the start leeway.
-    """
-
-    issuer: str
-    audience: str
-    environment: Environment
-    project_id: str | None
-    algorithms: frozenset[Algorithm]
-    accepted_kinds: tuple[Kind, ...] = BEARER_KINDS
-    base: str | None = None
-    prefix_word: str = kinds.DEFAULT_PREFIX_WORD
-    leeway_seconds: int = 0
-    start_leeway_seconds: int = 0
-    max_age_seconds: int | None = None
-    prefix: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        for leeway in (self.leeway_seconds, self.start_leeway_seconds):
-            if not 0 <= leeway <= LEEWAY_SECONDS_MAX:
-                raise ValueError(f"leeway must be 0 to {LEEWAY_SECONDS_MAX} seconds")
-        if self.max_age_seconds is not None and self.max_age_seconds < 0:
-            raise ValueError("max_age_seconds must be 0 or more")
-        if "HS256" in self.algorithms and self.algorithms != HS256_ALONE:
-            raise ValueError("HS256 stands alone: beside it, a public key could be used as the secret")
-        object.__setattr__(self, "prefix", kinds.prefix_of(kinds.SESSION, self.environment, word=self.prefix_word))
-
-
-class State(NamedTuple):
-    """What the store knows of a session now.
-
-    Args:
-        token_hash: Of its opaque token.
-        used_up: Its token was used as often as it may be.
-    """
-
-    ending: Ending | None
-    token_hash: bytes | None = None
-    used_up: bool = False
-
-
-class Inspection:
-    """One token on its way through the table."""
-
-    __slots__ = (
-        "body", "claims", "expect", "header", "keys", "now", "opaque_id", "operation", "payload",
-        "prefix", "sealed", "signature", "signed", "state", "token",
-    )  # fmt: skip
-
-    # Set by the check that finds them, and read by none before it.
-    prefix: str
-    body: str
-    opaque_id: str | None  # the session that an opaque token names
-    signed: bytes
-    payload: bytes
-    signature: bytes
-    header: Header | None  # only of a header that is not in the table of keys
-    sealed: Sealed | None  # of an opaque token: never
-    claims: SessionClaims  # of an opaque token: set by whoever looked its session up
-
-    def __init__(self, token: str, expect: Expectation, keys: KeySet, now: int, operation: str | None = None) -> None:
-        self.token = token
-        self.expect = expect
-        self.keys = keys
-        self.now = now
-        self.operation = operation
-        self.state: State | None = None
 
 
 def _prefix(ins: Inspection) -> GuestpassError | None:
@@ -179,7 +104,7 @@ def _algorithm(ins: Inspection) -> GuestpassError | None:
         return None  # opaque
     if ins.header.alg not in ins.expect.algorithms:
         return TokenAlgorithmRefused()
-    key = ins.keys.by_kid.get(ins.header.kid or "")
+    key = ins.keys.named(ins.header.kid)
     if key is not None and key.algorithm != ins.header.alg:
         return TokenAlgorithmRefused("The key that the token names belongs to another algorithm.")
     return None
@@ -188,7 +113,7 @@ def _algorithm(ins: Inspection) -> GuestpassError | None:
 def _key(ins: Inspection) -> GuestpassError | None:
     if ins.header is None:
         return None  # opaque, or found with its whole header
-    key = ins.keys.by_kid.get(ins.header.kid or "")
+    key = ins.keys.named(ins.header.kid)
     if key is None:
         return _unknown_key(ins)
     ins.sealed = Sealed(key, kinds.kind_of_typ(ins.header.typ or "") or kinds.UNKNOWN)
@@ -288,7 +213,7 @@ def _start(ins: Inspection) -> GuestpassError | None:
 
 
 def _age(ins: Inspection) -> GuestpassError | None:
-    limit = ins.expect.max_age_seconds
+    limit = ins.max_age_seconds
     if limit is None:
         return None
     age = ins.now - ins.claims.iat
@@ -309,11 +234,23 @@ def _uses(ins: Inspection) -> GuestpassError | None:
     return TokenReplayed() if ins.state is not None and ins.state.used_up else None
 
 
+def _suspension(ins: Inspection) -> GuestpassError | None:
+    goes_on = ins.state.suspended_scope if ins.state is not None else None
+    if goes_on is None:
+        return None
+    left = operations.within(_scope(ins.claims), goes_on)
+    may_go_on = left != operations.NOTHING if ins.operation is None else operations.allows(left, ins.operation)
+    return None if may_go_on else SessionSuspended()
+
+
+def _scope(claims: SessionClaims) -> str:
+    return operations.NOTHING if claims.scope is UNSET else claims.scope
+
+
 def _operation(ins: Inspection) -> GuestpassError | None:
     if ins.operation is None:
         return None
-    scope = ins.claims.scope
-    if scope is not UNSET and operations.allows(scope, ins.operation):
+    if operations.allows(_scope(ins.claims), ins.operation):
         return None
     return OperationNotAllowed(f"The token does not allow the operation {ins.operation}.")
 
@@ -346,9 +283,11 @@ TIME_CHECKS = tuple(check for check in TOKEN_CHECKS if not check.gate)  # what a
 STATE_CHECKS = (
     Check("revocation", _revocation, gate=False),
     Check("uses", _uses, gate=False),
+    Check("suspension", _suspension, gate=False),
     Check("operation", _operation, gate=False),
 )
 CHECKS = TOKEN_CHECKS + STATE_CHECKS
+CLAIM_CHECKS = TOKEN_CHECKS[[check.name for check in TOKEN_CHECKS].index("issuer") :]  # of claims a server vouched for
 
 
 def session_to_load_first(ins: Inspection) -> str | None:
@@ -370,5 +309,12 @@ def verify(ins: Inspection, checks: tuple[Check, ...]) -> SessionClaims:
     for check in checks:
         error = check.find(ins)
         if error is not None:
+            error.session_id = session_named_in(ins)
             raise error
     return ins.claims
+
+
+def session_named_in(ins: Inspection) -> str | None:
+    """Return the session of a token whose signature holds, for a log; None before that is known."""
+    claims: SessionClaims | None = getattr(ins, "claims", None)
+    return None if claims is None else claims.sid

@@ -73,5 +73,10 @@ _PASSED: dict[str, Callable[[Inspection], str]] = {
     "age": _claim(lambda claims, now: f"{now - claims.iat} s old"),
     "revocation": lambda _: "the session has not been ended",
     "uses": lambda ins: "as many as you like" if ins.claims.max_uses is msgspec.UNSET else "not used up",
+    "suspension": lambda ins: (
+        "the session is not suspended"
+        if ins.state is None or ins.state.suspended_scope is None
+        else "suspended; this goes on"
+    ),
     "operation": _scope,
 }

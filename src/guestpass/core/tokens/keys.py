@@ -23,11 +23,15 @@ class Sealed(NamedTuple):
 
 
 class KeySet:
-    """Verifying keys of one issuer, by ``kid`` and by encoded header."""
+    """Verifying keys of one issuer, by ``kid`` and by encoded header.
 
-    __slots__ = ("by_header", "by_kid")
+    ``only``: a secret that was handed over without its ``kid``, and stands for any.
+    """
 
-    def __init__(self, keys: Iterable[VerifyingKey]) -> None:
+    __slots__ = ("by_header", "by_kid", "only")
+
+    def __init__(self, keys: Iterable[VerifyingKey], *, only: VerifyingKey | None = None) -> None:
+        self.only = only
         self.by_kid = {key.kid: key for key in keys}
         self.by_header = {
             encode_header(key.algorithm, key.kid, kind.typ): Sealed(key, kind)
@@ -35,3 +39,7 @@ class KeySet:
             for kind in JWT_KINDS
             if kind.typ is not None
         }
+
+    def named(self, kid: str | None) -> VerifyingKey | None:
+        """Return the key that a header names, or None."""
+        return self.only or self.by_kid.get(kid or "")

@@ -29,10 +29,11 @@ ACCESS = Kind("access", "at+jwt", None, bearer=True)
 REFRESH = Kind("refresh", None, "refresh", bearer=False)
 SCRIPT = Kind("script", "guestpass-script+jwt", None, bearer=False)
 STATUS_LIST = Kind("status list", "statuslist+jwt", None, bearer=False)
+CUT_LIST = Kind("cut list", "guestpass-cuts+jwt", None, bearer=False)
 
 UNKNOWN = Kind("unknown", None, None, bearer=False)  # of a typ that is not ours: accepted nowhere
 
-KINDS = (SESSION, ACCESS, REFRESH, SCRIPT, STATUS_LIST)
+KINDS = (SESSION, ACCESS, REFRESH, SCRIPT, STATUS_LIST, CUT_LIST)
 BEARER_KINDS = tuple(kind for kind in KINDS if kind.bearer)
 JWT_KINDS = tuple(kind for kind in KINDS if kind.typ is not None)
 
