@@ -72,12 +72,15 @@ class RealServer:
         serve = ("serve", "--data-dir", self.directory, "--port", str(self.port), "--workers", str(self.workers))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_GUESTPASS, *serve],
+                [*self._command(), *serve],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,
                 env=os.environ | self._settings,
             )
+
+    def _command(self):
+        return _GUESTPASS
 
     @property
     def pid(self):
