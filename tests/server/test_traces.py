@@ -164,13 +164,12 @@ def test_a_server_that_is_not_asked_for_traces_loads_nothing_of_them():
 # To a collector
 
 _ONE_SPAN = """
-import asyncio, os
-from guestpass.server.http.exchange import Exchange
+import asyncio, os, types
 from guestpass.server.operate import logs, tracing
 
 logs.configure("info")
 spans = tracing.start(os.environ)
-call = Exchange({"method": "GET", "headers": []}, None, "req_of_the_test")
+call = types.SimpleNamespace(headers=[], request_id="req_of_the_test")
 spans.answered(call, ("GET", "/v1/session"), 401, "TOKEN_MISSING", 1_000_000)
 asyncio.run(spans.close())
 """
