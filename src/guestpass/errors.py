@@ -311,7 +311,7 @@ class ServiceError(GuestpassError):
 class RateLimited(ServiceError):
     code = "RATE_LIMITED"
     status = 429
-    meaning = "Too many requests; wait for Retry-After seconds."
+    meaning = "Too many failed credentials, mints or requests within a minute; wait for Retry-After seconds."
 
 
 class JwtConfigurationError(ServiceError):

@@ -13,6 +13,6 @@ def anyio_backend():
 
 @pytest.fixture(scope="module")
 async def shared_world():
-    """One world for a whole module: for tables of hundreds of rows that do not mind each other's sessions."""
-    async with World.opened() as world:
+    """One world for a whole module: for tables of hundreds of rows that do not mind each other's sessions, or failures."""
+    async with World.opened(failures_per_minute=0) as world:  # all of them fall into one minute of its clock
         yield world

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from guestpass.core.callers.client_address import TrustedProxies, networks_of
 from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.errors import Unavailable
 from guestpass.server.api_keys.service import ApiKeys
 from guestpass.server.clock import Clock, Entropy, EntropyPool, system_clock
 from guestpass.server.customers.service import Derivation
 from guestpass.server.http.application import Application
-from guestpass.server.http.callers import Callers
+from guestpass.server.http.rate_limits import Limits, RateLimits
 from guestpass.server.http.routes import RouteTable
+from guestpass.server.http.shared_counts import SharedCounts
 from guestpass.server.operate.jobs import Jobs
 from guestpass.server.operate.routes import OperateRoutes
 from guestpass.server.operate.settings import Settings, SettingsError
@@ -23,7 +25,6 @@ from guestpass.server.sessions.routes import SessionRoutes
 from guestpass.server.sessions.service import Sessions
 from guestpass.server.sessions.standard_routes import StandardRoutes
 from guestpass.server.sessions.verifying import Verifying
-from guestpass.server.signed_requests.service import SignedRequests
 from guestpass.server.signing_keys.routes import SigningKeyRoutes
 from guestpass.server.signing_keys.service import Keyring
 from guestpass.server.storage import facts, migrate
@@ -42,19 +43,21 @@ class Service:
     store: Store
     issuers: Issuers
     api_keys: ApiKeys
-    signed_requests: SignedRequests
     keyring: Keyring
     minting: Minting
     sessions: Sessions
     verifying: Verifying
     derivation: Derivation
     jobs: Jobs
+    limits: RateLimits
+    proxies: TrustedProxies
     clock: Clock
     entropy: Entropy
     tally: Tally
 
     async def close(self) -> None:
         await self.jobs.stop()
+        await self.limits.close()
         await self.store.close()
 
 
@@ -171,21 +174,20 @@ async def open_service(
         store, issuers, keyring, derivation, clock=clock, entropy=entropy, prefix_word=settings.token_prefix,
         tally=store.tally,
     )  # fmt: skip
-    api_keys = ApiKeys(store, clock, entropy, sealer)
-    signed_requests = SignedRequests(store, api_keys, clock, entropy)
     cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
     return Service(
         base_url=base_url,
         store=store,
         issuers=issuers,
-        api_keys=api_keys,
-        signed_requests=signed_requests,
+        api_keys=ApiKeys(store, clock, entropy, sealer),
         keyring=keyring,
         minting=minting,
         sessions=Sessions(store, clock, store.tally),
         verifying=Verifying(store, issuers, keyring, clock, prefix_word=settings.token_prefix),
         derivation=derivation,
-        jobs=Jobs(cleaning, (cleaning.purge, signed_requests.purge)),
+        jobs=Jobs(cleaning),
+        limits=RateLimits(_limits(settings), clock, _shared_counts(settings, base_url, clock)),
+        proxies=TrustedProxies(networks_of(settings.trusted_proxies)),
         clock=clock,
         entropy=entropy,
         tally=store.tally,
@@ -219,8 +221,15 @@ def _operate(service: Service) -> OperateRoutes:
 
 
 def _application(service: Service, table: RouteTable) -> Application:
-    callers = Callers(service.api_keys, service.signed_requests)
-    return Application(table, callers, base_url=service.base_url, entropy=service.entropy, tally=service.tally)
+    return Application(
+        table,
+        service.api_keys,
+        base_url=service.base_url,
+        entropy=service.entropy,
+        tally=service.tally,
+        limits=service.limits,
+        proxies=service.proxies,
+    )
 
 
 async def change_public_url(settings: Settings, url: str) -> None:
@@ -271,3 +280,25 @@ def _issuer_names(settings: Settings, base_url: str) -> IssuerNames:
         urls={name: urls[name] for name in ENVIRONMENTS if urls[name]},
         audiences={name: audiences[name] for name in ENVIRONMENTS if audiences[name]},
     )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        failures=settings.failures_per_minute,
+        mints=settings.mints_per_minute,
+        browser=settings.browser_requests_per_minute,
+        refresh=settings.refreshes_per_minute,
+    )
+
+
+def _shared_counts(settings: Settings, base_url: str, clock: Clock) -> SharedCounts | None:
+    if not settings.redis_url:
+        return None
+    try:
+        return SharedCounts.at(settings.redis_url, base_url, clock)
+    except ImportError:
+        raise SettingsError("redis_url is set, and its package is missing: pip install 'guestpass[redis]'") from None
+    except ValueError:  # whose words may hold a part of the password
+        raise SettingsError(
+            "redis_url cannot be read as a URL; percent-encode what is special in a password."
+        ) from None

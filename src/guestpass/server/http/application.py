@@ -15,13 +15,16 @@ from urllib.parse import parse_qsl, unquote
 
 import structlog
 
+from guestpass.core.callers.client_address import TrustedProxies
 from guestpass.errors import Detail, GuestpassError, MethodNotAllowed, ValidationFailed
 from guestpass.server import credentials
+from guestpass.server.api_keys.service import ApiKeys
 from guestpass.server.clock import Entropy
-from guestpass.server.http.callers import SAFE_METHODS, Callers, api_key_of, bearer_token_of, client_of
+from guestpass.server.http.callers import api_key_of, bearer_token_of, client_of
 from guestpass.server.http.decode import PATH_LENGTH_MAX, check_media_type, decode, decode_form
 from guestpass.server.http.errors import as_guestpass_error, problem
 from guestpass.server.http.exchange import Answer, Exchange, Headers, Receive, Scope, Send
+from guestpass.server.http.rate_limits import RateLimits
 from guestpass.server.http.routes import Match, Route, RouteTable, allow_header
 from guestpass.server.tally import NO_ROUTE, PREFLIGHT, Tally
 
@@ -47,10 +50,22 @@ Observer: TypeAlias = Callable[[Exchange, tuple[str, str], int, str, int], None]
 class Application:
     """Serves ``routes``. ``draining`` asks every client to connect anew, elsewhere; ``observe`` is told of each answer."""
 
-    def __init__(self, routes: RouteTable, callers: Callers, *, base_url: str, entropy: Entropy, tally: Tally) -> None:
+    def __init__(
+        self,
+        routes: RouteTable,
+        api_keys: ApiKeys,
+        *,
+        base_url: str,
+        entropy: Entropy,
+        tally: Tally,
+        limits: RateLimits,
+        proxies: TrustedProxies,
+    ) -> None:
         self.routes = routes
-        self._callers = callers
+        self._api_keys = api_keys
         self._tally = tally
+        self._limits = limits
+        self._proxies = proxies
         self._base_url = base_url
         self._request_prefix = f"req_{entropy(_REQUEST_PREFIX_BYTES).hex()}"  # of this process
         self._request_numbers = itertools.count()
@@ -65,7 +80,7 @@ class Application:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = perf_counter_ns()
-        call = Exchange(scope, receive, self._request_id(scope["headers"]))
+        call = Exchange(scope, receive, self._request_id(scope["headers"]), self._proxies)
         route: Route | None = None
         code = ""
         try:
@@ -76,7 +91,7 @@ class Application:
                 route = match.route
                 reply = await self._handle(call, match, scope["query_string"])
         except Exception as fault:  # noqa: BLE001 - every request is answered
-            error = as_guestpass_error(fault)
+            error = await self._limits.held_against(as_guestpass_error(fault), call, route)
             code = error.code
             self._log(call, route, error, fault)
             oauth = route is not None and route.form is not None
@@ -100,29 +115,28 @@ class Application:
         if query_string:
             call.query = _query(query_string, {parameter.name for parameter in route.query})
         if route.caller == "api_key":
-            call.caller = await api_key_of(call, self._callers)
+            call.caller = await api_key_of(call, self._api_keys)
+            if route.can is not None:
+                call.caller.require(route.can)
         elif route.caller == "token":
             call.token = bearer_token_of(call)
-        elif route.form is not None:
-            call.body = form = decode_form(await call.read(), call.header(b"content-type"), route.form)
-            call.caller = await client_of(call, self._callers, form.client_id, form.client_secret)
-        if call.signature is None:
-            return await self._answer(call, route)
-        if route.writes:
-            call.riders = (call.signature.rider, *call.riders)
-        once = self._callers.signed_requests.once
-        return await once(call.signature, lambda: self._answer(call, route), rides=route.writes)
-
-    async def _answer(self, call: Exchange, route: Route) -> Answer:
-        if route.can is not None:
-            call.key.require(route.can)
-        if route.body is not None:
+        if route.form is not None:
+            await self._take_form(call, route, route.form)
+        elif route.body is not None:
             body = await call.read()
             check_media_type(call.header(b"content-type"), call.header(b"content-encoding"))
             call.body = decode(body, route.body)
-        elif route.form is None and call.method not in SAFE_METHODS and await call.read() not in (b"", b"{}"):
+        elif call.method not in ("GET", "HEAD") and await call.read() not in (b"", b"{}"):
             raise ValidationFailed("This request takes no body.", details=(Detail("", "must be empty"),))
-        return await route.handler(call)
+        if route.bucket is None:
+            return await route.handler(call)
+        return await self._limits.answer(route.bucket, call, route.handler)
+
+    async def _take_form(self, call: Exchange, route: Route, shape: type) -> None:
+        call.body = form = decode_form(await call.read(), call.header(b"content-type"), shape)
+        call.caller = await client_of(call, self._api_keys, form.client_id, form.client_secret)
+        if route.can is not None:
+            call.key.require(route.can)
 
     async def _send(self, reply: Answer, call: Exchange, more: Headers, send: Send) -> None:
         headers: list[tuple[bytes, bytes]] = [

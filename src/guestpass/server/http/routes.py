@@ -13,6 +13,7 @@ from guestpass.server.http.exchange import Answer, Exchange
 
 Handler: TypeAlias = Callable[[Exchange], Awaitable[Answer]]
 Caller: TypeAlias = Literal["api_key", "token", "client", "anyone"]
+Bucket: TypeAlias = Literal["mints", "browser", "refresh"]
 ANY_METHOD = "*"
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -39,6 +40,8 @@ class Route:
         is_proxied: A proxy asks about another request: whatever it appends to the path, its query and its body are not read.
         answers: Shape by status; None for an answer that is not JSON of a fixed shape, but of the type ``media``.
         browser: Called from pages of other origins: answers carry CORS headers, never cookies.
+        bucket: Whose limit a request counts against: that of its API key (``mints``), or of its client address (``browser``,
+            ``refresh``). None: it is not limited, and neither are tokens that fail there, as where a proxy asks for everybody.
         note: What its reader must know beyond the shapes.
         codes: Error codes beyond those that every route of its kind can answer.
     """
@@ -58,8 +61,14 @@ class Route:
     answers: dict[int, type | None] = field(default_factory=dict)
     media: str = "text/html"
     browser: bool = False
+    bucket: Bucket | None = None
     codes: tuple[str, ...] = ()
     note: str = ""
+
+    @property
+    def limits_failures(self) -> bool:
+        """Whether credentials that fail here count against the address that they come from."""
+        return self.caller in ("api_key", "client") or self.bucket is not None
 
 
 class Match(NamedTuple):

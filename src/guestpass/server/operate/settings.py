@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from guestpass.core.callers.client_address import networks_of
 from guestpass.core.tokens.kinds import DEFAULT_PREFIX_WORD
 from guestpass.server.signing_keys.service import SigningAlgorithm
 
@@ -20,7 +21,8 @@ FILES = (Path("guestpass.toml"), Path("/etc/guestpass/guestpass.toml"))
 _VARIABLE = "GUESTPASS_"
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
 PORT_MAX = 65_535
-_SECRETS = frozenset({"master_key", "database_url"})
+_SECRETS = frozenset({"master_key", "database_url", "redis_url"})
+_PER_MINUTE_MAX = 1_000_000_000
 _FLAGS = {"public_url": "--change-url"}  # where it is not the setting's own name
 _ALIASES = {  # the names without suffix mean live
     "GUESTPASS_ISSUER": "issuer_live",
@@ -90,6 +92,45 @@ class Settings(Struct, frozen=True, kw_only=True):
     session_retention_days: Annotated[
         int, Meta(ge=1, le=3650, description="How long a session is kept after its end, at least.")
     ] = 30
+    trusted_proxies: Annotated[
+        str,
+        Meta(
+            description="Networks of the proxies whose `X-Forwarded-For` is believed, separated by commas, like "
+            "`10.0.0.0/8, 192.0.2.7`. Empty: no forwarded header counts."
+        ),
+    ] = ""
+    redis_url: Annotated[
+        str,
+        Meta(
+            pattern="^((redis|rediss|valkey|valkeys|unix)://.+)?$",
+            description="A Redis or Valkey in which several servers add up what they limit. Empty: each process counts "
+            "for itself. Needs `pip install 'guestpass[server,redis]'`.",
+        ),
+    ] = ""
+    failures_per_minute: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_PER_MINUTE_MAX,
+            description="Failed credentials from one client address in a minute; further ones are answered 429, good "
+            "ones as ever. 0: any number.",
+        ),
+    ] = 10_000
+    mints_per_minute: Annotated[
+        int, Meta(ge=0, le=_PER_MINUTE_MAX, description="Mints with one API key in a minute. 0: any number.")
+    ] = 1_000_000
+    browser_requests_per_minute: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=_PER_MINUTE_MAX,
+            description="Requests to the routes for pages, keys and discovery from one client address in a minute. "
+            "0: any number.",
+        ),
+    ] = 1_000_000
+    refreshes_per_minute: Annotated[
+        int, Meta(ge=0, le=_PER_MINUTE_MAX, description="Refreshes from one client address in a minute. 0: any number.")
+    ] = 1_000_000
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="The least that is logged.")] = (
         "info"
     )
@@ -130,6 +171,7 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], files: tuple[
     settings = msgspec.convert(values, Settings, strict=False)
     _check_url("public_url", settings.public_url, origins)
     _check_address("internal_listen", settings.internal_listen, origins)
+    _check_networks("trusted_proxies", settings.trusted_proxies, origins)
     return Sourced(settings, origins)
 
 
@@ -186,6 +228,13 @@ def _check_url(name: str, url: str, origins: Mapping[str, str]) -> None:
 def _check_address(name: str, text: str, origins: Mapping[str, str]) -> None:
     if text and address_of(text) is None:
         raise SettingsError(f"{name} ({origins[name]}) must be host:port, like 127.0.0.1:9090 or [::1]:9090.")
+
+
+def _check_networks(name: str, text: str, origins: Mapping[str, str]) -> None:
+    try:
+        networks_of(text)
+    except ValueError as fault:
+        raise SettingsError(f"{name} ({origins[name]}) cannot be used: {fault}.") from None
 
 
 def address_of(text: str) -> tuple[str, int] | None:

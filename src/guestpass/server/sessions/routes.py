@@ -200,7 +200,7 @@ class SessionRoutes:
         """Return the routes of this room."""
         sessions, tokens, customers_, browser = "Sessions", "Session tokens", "Customers", "In the browser"
         return [
-            Route(method="POST", path="/v1/session-tokens", handler=self.mint, tag=tokens, can="mint",
+            Route(method="POST", path="/v1/session-tokens", handler=self.mint, tag=tokens, can="mint", bucket="mints",
                   summary="Mint a session and its token", body=api.MintRequest, answers={201: api.MintAnswer},
                   codes=("INVALID_EXPIRATION", "INVALID_NOT_BEFORE", "CUSTOMER_BLOCKED", "JWT_CONFIGURATION_ERROR")),
             Route(method="DELETE", path="/v1/session-tokens/{id}", handler=self.revoke_token, tag=tokens,
@@ -217,9 +217,9 @@ class SessionRoutes:
                   summary="Check a token and explain every step", body=api.VerifyRequest,
                   answers={200: api.VerifyAnswer}),
             Route(method="GET", path="/v1/session", handler=self.own, tag=browser, caller="token", browser=True,
-                  summary="Who am I", answers={200: api.SessionView}),
+                  bucket="browser", summary="Who am I", answers={200: api.SessionView}),
             Route(method="DELETE", path="/v1/session", handler=self.end_own, tag=browser, caller="token", browser=True,
-                  summary="End my own session", answers={200: api.Revoked}),
+                  bucket="browser", summary="End my own session", answers={200: api.Revoked}),
             Route(method="POST", path="/v1/customers/{id}/block", handler=self.block, tag=customers_, can="manage",
                   summary="End a customer's sessions and refuse new ones", answers={200: api.BlockAnswer},
                   codes=("NOT_FOUND",)),

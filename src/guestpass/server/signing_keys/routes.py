@@ -46,14 +46,14 @@ class SigningKeyRoutes:
         """Return the routes of this room; discovery stands at both path forms of RFC 8414 section 3.1 and OpenID."""
         jwks = [
             Route(method="GET", path=f"{issuer}/.well-known/jwks.json", handler=self.jwks, tag="Keys and discovery",
-                  summary="The keys that verify this issuer's tokens", caller="anyone", browser=True,
+                  summary="The keys that verify this issuer's tokens", caller="anyone", browser=True, bucket="browser",
                   answers={200: dict}, codes=("NOT_FOUND", "JWT_CONFIGURATION_ERROR"))
             for issuer in _ISSUER_PATHS
         ]  # fmt: skip
         name = "/.well-known/oauth-authorization-server"
         discovery = [
             Route(method="GET", path=path, handler=self.discovery, tag="Keys and discovery",
-                  summary="Authorization server metadata", caller="anyone", browser=True,
+                  summary="Authorization server metadata", caller="anyone", browser=True, bucket="browser",
                   answers={200: dict}, codes=("NOT_FOUND",))
             for issuer in _ISSUER_PATHS for path in (issuer + name, name + issuer)
         ]  # fmt: skip
