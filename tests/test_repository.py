@@ -38,13 +38,26 @@ def test_files_and_functions_stay_small(source):
 
 
 def test_public_names_are_exactly_these():
-    assert sorted(guestpass.__all__) == ["AsyncGuestpass", "Guestpass"]
+    assert guestpass.__all__ == [
+        "AsyncGuestpass",
+        "Guestpass",
+        "GuestpassError",
+        "MemoryReplayGuard",
+        "OperationNotAllowed",
+        "RedisReplayGuard",
+        "ReplayGuard",
+        "Session",
+        "SqliteReplayGuard",
+        "TokenError",
+        "Unavailable",
+        "Verifier",
+    ]
     assert all(getattr(guestpass, name) for name in guestpass.__all__)
 
 
 def test_the_sdk_loads_neither_server_nor_http_library():
     """`import guestpass` costs what its user needs: no server, no HTTP client before the first call."""
-    code = "import guestpass.client, sys; print(*sys.modules)"
+    code = "import guestpass.client, guestpass.verify, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not [name for name in loaded if name.startswith(("guestpass.server", "httpx2", "uvicorn", "alembic"))]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
+from guestpass.core.addresses import fault_of_address
 from guestpass.errors import Detail, Unauthorized, ValidationFailed
 
 DEFAULT_URL = "http://127.0.0.1:8787"
@@ -77,18 +77,9 @@ def checked_key_id(key_id: str | None) -> str | None:
 
 def checked_url(url: str) -> str:
     """Return the address without its trailing slash, or say what is wrong with it."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, an IPv6 address without its bracket
-        usable = False
-    if not usable or not url.isascii() or any(c <= " " for c in url):
-        raise refused_url("must be an address like https://guestpass.example.com")
-    # A user name in the address would win over the secret key, and show up in every log of addresses.
-    if "@" in parts.netloc:
-        raise refused_url("must not hold a user name or password")
-    if parts.query or parts.fragment:
-        raise refused_url("must end with the path: no ? and no #")
+    fault = fault_of_address(url)
+    if fault:
+        raise refused_url(fault)
     return url.rstrip("/")
 
 

@@ -1,0 +1,94 @@
+"""One issuer's desk: what its tokens are held against, its keys, and what it says of suspended sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from guestpass.core.tokens import operations
+from guestpass.core.tokens.keys import KeySet
+from guestpass.core.tokens.remembered import RememberingVerifier
+from guestpass.verify.asking import Fetcher, FetchFailedError
+from guestpass.verify.documents import Document
+from guestpass.verify.keys import PublishedKeys
+from guestpass.verify.settings import JWKS_PATH, Place, Settings
+
+DISCOVERY_PATH = "/.well-known/oauth-authorization-server"
+DISCOVERY_BYTES_MAX = 64 * 1024
+
+
+class Discovery(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a verifier reads of an issuer's metadata (RFC 8414 section 2)."""
+
+    issuer: str
+    suspended_operations: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+
+
+class Desk:
+    """``token_keys`` are those that seal tokens, ``list_keys`` those that sign lists: two sets only beside a secret."""
+
+    def __init__(self, place: Place, settings: Settings, fetcher: Fetcher, tick: Callable[[], float]) -> None:
+        self.place = place
+        self.name = place.issuer
+        self.location = place.location
+        self.expect = settings.expectation(place)
+        published = PublishedKeys(place.location + JWKS_PATH, fetcher, tick, settings.published_keys)
+        secret = settings.static_keys if settings.static_keys is not settings.published_keys else None
+        self.list_keys = published
+        self.token_keys = PublishedKeys(published.document.url, fetcher, tick, secret) if secret else published
+        self.suspended: Document[str] = Document(place.location + DISCOVERY_PATH, settings.max_stale_seconds)
+        self._poll_seconds = settings.poll_seconds
+        self._fetcher = fetcher
+        self._tick = tick
+        self._keys: KeySet | None = None
+        self._verifier: RememberingVerifier | None = None
+
+    def verifier(self) -> RememberingVerifier:
+        """Return the verifier of the keys that count now; another one whenever the keys are others."""
+        keys = self.token_keys.current(self._tick())
+        verifier = self._verifier
+        if verifier is None or keys is not self._keys:
+            ended = verifier.expired_up_to if verifier else 0
+            verifier = RememberingVerifier(keys, self.expect, ratchet=True, expired_up_to=ended)
+            self._keys, self._verifier = keys, verifier
+        return verifier
+
+    def keys(self) -> KeySet:
+        """Return the keys of lists, fetched again if they are due; blocking."""
+        document = self.list_keys.document
+        if document.copy is not None and document.need(self._tick()).is_fetch:
+            self.list_keys.fetch()
+        return self.list_keys.current(self._tick())
+
+    def look_for_new_keys(self) -> KeySet:
+        """Fetch the keys if it is not too soon, blocking."""
+        if self.list_keys.may_look_for("", self._tick()):
+            self.list_keys.fetch()
+        return self.keys()
+
+    def fetch_suspended(self) -> None:
+        """Fetch which operations go on while a session is suspended, blocking."""
+        at = self._tick()
+        self.suspended.tried(at)
+        try:
+            fetched = self._fetcher.get(self.suspended.url, bytes_max=DISCOVERY_BYTES_MAX)
+            if fetched.status != HTTPStatus.OK:
+                raise FetchFailedError(f"it answered {fetched.status}")
+            found = msgspec.json.decode(fetched.body, type=Discovery)
+        except (FetchFailedError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+            self.suspended.failed(str(fault))
+            return
+        names = found.suspended_operations
+        if found.issuer != self.name or operations.fault_of_list(names) is not None:
+            self.suspended.failed("it is another issuer's, or names what is no operation")
+            return
+        self.suspended.arrived(operations.scope_of(names), etag=None, at=at, fresh_seconds=self._poll_seconds)
+
+    def suspended_scope(self) -> str:
+        """Return what goes on; nothing where that is not known."""
+        document = self.suspended
+        return document.copy.value if document.copy and document.usable(self._tick()) else operations.NOTHING
