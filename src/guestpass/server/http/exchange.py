@@ -24,6 +24,7 @@ Body = TypeVar("Body")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 BODY_SECONDS_MAX = 10.0  # for a client to finish sending what it began
 _LATE = f"The body did not arrive within {BODY_SECONDS_MAX:.0f} seconds."
+_NO_PROXIES = TrustedProxies()
 JSON_TYPE: Headers = ((b"content-type", b"application/json"),)
 NO_STORE: Headers = ((b"cache-control", b"no-store"),)
 
@@ -54,7 +55,7 @@ class Exchange:
         "token",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive, request_id: str, proxies: TrustedProxies) -> None:
+    def __init__(self, scope: Scope, receive: Receive, request_id: str, proxies: TrustedProxies = _NO_PROXIES) -> None:
         self.method: str = scope["method"]
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
         self.peer: str | None = (scope.get("client") or (None,))[0]  # the address at the other end of the connection
