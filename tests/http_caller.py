@@ -69,11 +69,12 @@ class Http:
         query: str | dict[str, Any] = "",
         headers: Sequence[tuple[str, str | bytes]] | dict[str, str] = (),
         peer: str | None = "203.0.113.7",
+        raw_path: str | None = None,
     ) -> Reply:
         """Make one request.
 
         Args:
-            path: As the application sees it, percent-decoding done.
+            path: As the application sees it, percent-decoding done; ``raw_path``: as it was sent, where that differs.
             headers: A body's length, or that it comes in chunks, is added where they do not say either.
             json: A body of the right media type. ``body``: raw bytes, or several chunks; no media type is added.
             peer: The address at the other end of the connection; None: a Unix socket.
@@ -94,7 +95,7 @@ class Http:
             "method": method,
             "scheme": "http",
             "path": path,
-            "raw_path": path.encode(errors="surrogateescape"),
+            "raw_path": (raw_path or path).encode(errors="surrogateescape"),
             "root_path": "",
             "query_string": (query if isinstance(query, str) else urlencode(query)).encode("utf-8", "surrogatepass"),
             "headers": [(name.lower().encode(), _bytes(value)) for name, value in sent],

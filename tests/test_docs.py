@@ -20,7 +20,7 @@ from guestpass.server.tally import Tally
 
 ROOT = transcript.ROOT
 DOCS = ROOT / "docs"
-PYTHON_PAGES = ("quickstart.md", "python.md", "security.md")
+PYTHON_PAGES = ("quickstart.md", "python.md", "http.md", "security.md")
 GENERATED_ROUTES = reference_pages.MARK
 _LINK = re.compile(r"(?<!`)!?\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
@@ -35,10 +35,15 @@ def service(tmp_path_factory):
     terminals = transcript.Terminals(tmp_path_factory.mktemp("docs"))
     try:
         terminals.type("guestpass init")
-        secret = terminals.type("guestpass keys create --name docs | head -n 1").strip()
+        key = json.loads(terminals.type("guestpass keys create --name docs --signing --json"))
         terminals.leave_running("guestpass serve", "Guestpass listens on …\n…\n")
         url = f"http://127.0.0.1:{terminals.port}"
-        yield {"GUESTPASS_SECRET_KEY": secret, "GUESTPASS_URL": url, "GUESTPASS_ISSUER": f"{url}/test"}
+        yield {
+            "GUESTPASS_SECRET_KEY": key["secret"],
+            "GUESTPASS_KEY_ID": key["id"],
+            "GUESTPASS_URL": url,
+            "GUESTPASS_ISSUER": f"{url}/test",
+        }
     finally:
         terminals.close()
 

@@ -231,9 +231,12 @@ class World:
     @classmethod
     @contextlib.asynccontextmanager
     async def opened(
-        cls, path: Path | str = MEMORY, *, database_url: str = "", **settings: Any
+        cls, path: Path | str = MEMORY, *, database_url: str = "", seed: int = 7, **settings: Any
     ) -> AsyncIterator[World]:
-        """Open the service over a fresh store, in memory unless a path or a database is given."""
+        """Open the service over a store, in memory unless a path or a database is given.
+
+        ``seed``: another one for a second server on a store, or for one that is started again.
+        """
         clock = Clock()
         if database_url:
             inner = PostgresStore(database_url, clock=clock)
@@ -242,7 +245,7 @@ class World:
             inner = _migrated(path, clock)
         store = WatchedStore(inner)
         service = await open_service(
-            Settings(**settings), store, Sealer(MASTER_KEY), clock=clock, entropy=random.Random(7).randbytes
+            Settings(**settings), store, Sealer(MASTER_KEY), clock=clock, entropy=random.Random(seed).randbytes
         )
         world = cls(service, store, clock)
         try:

@@ -12,6 +12,7 @@ from guestpass.server.api_keys.service import ApiKeys
 from guestpass.server.clock import Clock, Entropy, EntropyPool, system_clock
 from guestpass.server.customers.service import Derivation
 from guestpass.server.http.application import Application
+from guestpass.server.http.callers import Callers
 from guestpass.server.http.rate_limits import Limits, RateLimits
 from guestpass.server.http.routes import RouteTable
 from guestpass.server.http.shared_counts import SharedCounts
@@ -25,6 +26,7 @@ from guestpass.server.sessions.routes import SessionRoutes
 from guestpass.server.sessions.service import Sessions
 from guestpass.server.sessions.standard_routes import StandardRoutes
 from guestpass.server.sessions.verifying import Verifying
+from guestpass.server.signed_requests.service import SignedRequests
 from guestpass.server.signing_keys.routes import SigningKeyRoutes
 from guestpass.server.signing_keys.service import Keyring
 from guestpass.server.storage import facts, migrate
@@ -43,6 +45,7 @@ class Service:
     store: Store
     issuers: Issuers
     api_keys: ApiKeys
+    signed_requests: SignedRequests
     keyring: Keyring
     minting: Minting
     sessions: Sessions
@@ -174,18 +177,21 @@ async def open_service(
         store, issuers, keyring, derivation, clock=clock, entropy=entropy, prefix_word=settings.token_prefix,
         tally=store.tally,
     )  # fmt: skip
+    api_keys = ApiKeys(store, clock, entropy, sealer)
+    signed_requests = SignedRequests(store, api_keys, clock, entropy)
     cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
     return Service(
         base_url=base_url,
         store=store,
         issuers=issuers,
-        api_keys=ApiKeys(store, clock, entropy, sealer),
+        api_keys=api_keys,
+        signed_requests=signed_requests,
         keyring=keyring,
         minting=minting,
         sessions=Sessions(store, clock, store.tally),
         verifying=Verifying(store, issuers, keyring, clock, prefix_word=settings.token_prefix),
         derivation=derivation,
-        jobs=Jobs(cleaning),
+        jobs=Jobs(cleaning, (cleaning.purge, signed_requests.purge)),
         limits=RateLimits(_limits(settings), clock, _shared_counts(settings, base_url, clock)),
         proxies=TrustedProxies(networks_of(settings.trusted_proxies)),
         clock=clock,
@@ -223,7 +229,7 @@ def _operate(service: Service) -> OperateRoutes:
 def _application(service: Service, table: RouteTable) -> Application:
     return Application(
         table,
-        service.api_keys,
+        Callers(service.api_keys, service.signed_requests),
         base_url=service.base_url,
         entropy=service.entropy,
         tally=service.tally,

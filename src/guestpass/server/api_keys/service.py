@@ -27,6 +27,7 @@ __all__ = ["WORD", "ApiKey", "ApiKeys", "NewKey", "SigningSecret", "is_of", "pub
 # same, since its own transaction asks again.
 REMEMBERED_SECONDS = 0.25
 REMEMBERED_MAX = 10_000
+_NOBODY = bytes(ids.ID_BYTES)  # an id that no key has
 
 
 class NewKey(NamedTuple):
@@ -52,8 +53,9 @@ class ApiKeys:
         self._sealer = sealer
         self._remembered: dict[bytes, tuple[ApiKey, float]] = {}
         self._signing: dict[str, tuple[SigningSecret, float]] = {}
-        nobody = ApiKey(bytes(ids.ID_BYTES), 0, "", frozenset(ALL_CAN), operations.UNRESTRICTED, 0, None, signing=True)
-        self._stand_in = nobody, self._seal(nobody.id, api_key.make("test", entropy(secret_text.ENTROPY_BYTES)))
+        nobody = ApiKey(_NOBODY, 0, "", frozenset(ALL_CAN), operations.UNRESTRICTED, 0, None, signing=True)
+        secret = api_key.make("test", entropy(secret_text.ENTROPY_BYTES))
+        self._stand_in = sql.stand_in_row(nobody, self._seal(_NOBODY, secret))
 
     async def authenticate(self, secret: str) -> ApiKey:
         """Return the key that ``secret`` belongs to.
@@ -94,10 +96,10 @@ class ApiKeys:
         return found
 
     async def _find_signing_secret(self, key_id: str) -> SigningSecret:
-        nobody, _ = self._stand_in
-        key, sealed = await sql.with_sealed_secret(self._store, ids.decode(WORD, key_id) or nobody.id, self._stand_in)
+        wanted = ids.decode(WORD, key_id) or _NOBODY
+        key, sealed = await sql.with_sealed_secret(self._store, wanted, self._stand_in)
         secret = self._sealer.open(_purpose(key.id), sealed).decode()
-        return SigningSecret(None if key.id == nobody.id or key.revoked_at is not None else key, secret)
+        return SigningSecret(None if key.id == _NOBODY or key.revoked_at is not None else key, secret)
 
     def _seal(self, key_id: bytes, secret: str) -> bytes:
         return self._sealer.seal(_purpose(key_id), secret.encode())

@@ -25,14 +25,19 @@ async def by_secret_hash(store: Store, secret_hash: bytes) -> ApiKey | None:
     return _key(rows[0]) if rows else None
 
 
-async def with_sealed_secret(store: Store, key_id: bytes, stand_in: tuple[ApiKey, bytes]) -> tuple[ApiKey, bytes]:
-    """Return a key that signs with its sealed secret, or ``stand_in``, at the same cost."""
+async def with_sealed_secret(store: Store, key_id: bytes, stand_in: Row) -> tuple[ApiKey, bytes]:
+    """Return a key that signs with its sealed secret; where there is none, what ``stand_in`` says, at the same cost."""
     rows = await store.look_up(
         f"SELECT {_COLUMNS}, sealed_secret FROM api_keys WHERE id = ? AND sealed_secret IS NOT NULL",  # noqa: S608
         (key_id,),
     )
-    *columns, sealed_secret = rows[0] if rows else (*_row(stand_in[0]), True, stand_in[1])
+    *columns, sealed_secret = rows[0] if rows else stand_in
     return _key(tuple(columns)), sealed_secret
+
+
+def stand_in_row(key: ApiKey, sealed_secret: bytes) -> Row:
+    """Return a key as the store would give it to ``with_sealed_secret``."""
+    return (*_row(key), key.signing, sealed_secret)
 
 
 async def add(tx: Transaction, key: ApiKey, secret_hash: bytes, sealed_secret: bytes | None) -> None:

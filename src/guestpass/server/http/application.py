@@ -18,9 +18,8 @@ import structlog
 from guestpass.core.callers.client_address import TrustedProxies
 from guestpass.errors import Detail, GuestpassError, MethodNotAllowed, ValidationFailed
 from guestpass.server import credentials
-from guestpass.server.api_keys.service import ApiKeys
 from guestpass.server.clock import Entropy
-from guestpass.server.http.callers import api_key_of, bearer_token_of, client_of
+from guestpass.server.http.callers import SAFE_METHODS, Callers, api_key_of, bearer_token_of, client_of
 from guestpass.server.http.decode import PATH_LENGTH_MAX, check_media_type, decode, decode_form
 from guestpass.server.http.errors import as_guestpass_error, problem
 from guestpass.server.http.exchange import Answer, Exchange, Headers, Receive, Scope, Send
@@ -53,7 +52,7 @@ class Application:
     def __init__(
         self,
         routes: RouteTable,
-        api_keys: ApiKeys,
+        callers: Callers,
         *,
         base_url: str,
         entropy: Entropy,
@@ -62,7 +61,7 @@ class Application:
         proxies: TrustedProxies,
     ) -> None:
         self.routes = routes
-        self._api_keys = api_keys
+        self._callers = callers
         self._tally = tally
         self._limits = limits
         self._proxies = proxies
@@ -115,28 +114,31 @@ class Application:
         if query_string:
             call.query = _query(query_string, {parameter.name for parameter in route.query})
         if route.caller == "api_key":
-            call.caller = await api_key_of(call, self._api_keys)
-            if route.can is not None:
-                call.caller.require(route.can)
+            call.caller = await api_key_of(call, self._callers)
         elif route.caller == "token":
             call.token = bearer_token_of(call)
-        if route.form is not None:
-            await self._take_form(call, route, route.form)
-        elif route.body is not None:
+        elif route.form is not None:
+            call.body = form = decode_form(await call.read(), call.header(b"content-type"), route.form)
+            call.caller = await client_of(call, self._callers, form.client_id, form.client_secret)
+        if call.signature is None:
+            return await self._answer(call, route)
+        if route.writes:
+            call.riders = (call.signature.rider, *call.riders)
+        once = self._callers.signed_requests.once
+        return await once(call.signature, lambda: self._answer(call, route), rides=route.writes)
+
+    async def _answer(self, call: Exchange, route: Route) -> Answer:
+        if route.can is not None:
+            call.key.require(route.can)
+        if route.body is not None:
             body = await call.read()
             check_media_type(call.header(b"content-type"), call.header(b"content-encoding"))
             call.body = decode(body, route.body)
-        elif call.method not in ("GET", "HEAD") and await call.read() not in (b"", b"{}"):
+        elif route.form is None and call.method not in SAFE_METHODS and await call.read() not in (b"", b"{}"):
             raise ValidationFailed("This request takes no body.", details=(Detail("", "must be empty"),))
         if route.bucket is None:
             return await route.handler(call)
         return await self._limits.answer(route.bucket, call, route.handler)
-
-    async def _take_form(self, call: Exchange, route: Route, shape: type) -> None:
-        call.body = form = decode_form(await call.read(), call.header(b"content-type"), shape)
-        call.caller = await client_of(call, self._api_keys, form.client_id, form.client_secret)
-        if route.can is not None:
-            call.key.require(route.can)
 
     async def _send(self, reply: Answer, call: Exchange, more: Headers, send: Send) -> None:
         headers: list[tuple[bytes, bytes]] = [

@@ -1,49 +1,69 @@
-"""Who calls: an API key as Bearer or Basic. Exactly one credential; two are refused, whatever they are."""
+"""Who calls: an API key as Bearer, as Basic, or by a signature. One credential; two are refused, whatever they are."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from typing import NamedTuple
 
+from guestpass.core.callers.signed_request import SIGNING_HEADERS, read_proof
 from guestpass.errors import TokenMalformed, TokenMissing, Unauthorized
 from guestpass.server.api_keys.service import ApiKey, ApiKeys
 from guestpass.server.http.exchange import Exchange
+from guestpass.server.signed_requests.service import SignedRequests
 
+SAFE_METHODS = ("GET", "HEAD")
 _AUTHORIZATION = b"authorization"
-_SIGNED = frozenset({b"x-api-key", b"x-api-timestamp", b"x-api-signature", b"x-api-nonce"})
-HOW = "Send Authorization: Bearer sk_…, or Basic with the key as user name."
+HOW = "Send Authorization: Bearer sk_…, or Basic with the key as user name, or sign the request."
 
 
-async def api_key_of(call: Exchange, api_keys: ApiKeys) -> ApiKey:
-    """Return the API key that made this call. Raises: Unauthorized."""
-    header = _one_credential(call)
+class Callers(NamedTuple):
+    """Those who know API keys by their secrets, and by what was signed with them."""
+
+    api_keys: ApiKeys
+    signed_requests: SignedRequests
+
+
+async def api_key_of(call: Exchange, callers: Callers) -> ApiKey:
+    """Return the API key that made this call; of a signed one, note what must be remembered. Raises: Unauthorized."""
+    header, is_signed = _one_credential(call)
+    if is_signed:
+        return await _signed(call, callers.signed_requests)
     if header is None:
         raise Unauthorized(f"No API key was sent. {HOW}")
     scheme, _, credential = header.partition(" ")
     if scheme.lower() == "bearer":
-        return await api_keys.authenticate(credential.strip())
+        return await callers.api_keys.authenticate(credential.strip())
     if scheme.lower() == "basic":
-        return await _basic(credential.strip(), api_keys)
+        return await _basic(credential.strip(), callers.api_keys)
     raise Unauthorized(f"The authorization scheme is not known. {HOW}")
 
 
-async def client_of(call: Exchange, api_keys: ApiKeys, client_id: str | None, secret: str | None) -> ApiKey | None:
+async def client_of(call: Exchange, callers: Callers, client_id: str | None, secret: str | None) -> ApiKey | None:
     """Return the API key of an OAuth client, by header or in the form (RFC 6749 section 2.3.1); None where none was sent.
 
     Raises: Unauthorized where a credential was sent that is not right, or more than one.
     """
     if secret is None:
-        return await api_key_of(call, api_keys) if _sends_credential(call) else None
+        return await api_key_of(call, callers) if _sends_credential(call) else None
     if _sends_credential(call):
         raise Unauthorized("More than one credential was sent; send exactly one.")
-    key = await api_keys.authenticate(secret)
+    key = await callers.api_keys.authenticate(secret)
     if key.public_id != client_id:
         raise Unauthorized("client_id and client_secret do not belong together.")
     return key
 
 
 def _sends_credential(call: Exchange) -> bool:
-    return any(name == _AUTHORIZATION or name in _SIGNED for name, _ in call.headers)
+    return any(name == _AUTHORIZATION or name in SIGNING_HEADERS for name, _ in call.headers)
+
+
+async def _signed(call: Exchange, signed_requests: SignedRequests) -> ApiKey:
+    proof = read_proof(call.headers)
+    key = await signed_requests.authenticate(proof, proof.parts(call.method, call.target, await call.read()))
+    if call.method not in SAFE_METHODS:
+        call.signature = signed_requests.use_of(proof)
+    return key
 
 
 def bearer_token_of(call: Exchange) -> str:
@@ -57,16 +77,17 @@ def bearer_token_of(call: Exchange) -> str:
     return token.strip(" ")
 
 
-def _one_credential(call: Exchange) -> str | None:
-    header = None
+def _one_credential(call: Exchange) -> tuple[str | None, bool]:
+    """Return the header ``Authorization``, and whether the request is signed instead."""
+    found, is_signed = [], False
     for name, value in call.headers:
-        if name in _SIGNED:
-            raise Unauthorized(f"Signed requests are not accepted by this server. {HOW}")
         if name == _AUTHORIZATION:
-            if header is not None:
-                raise Unauthorized("More than one credential was sent; send exactly one.")
-            header = value.decode("latin-1")
-    return header
+            found.append(value)
+        elif name in SIGNING_HEADERS:
+            is_signed = True
+    if len(found) + is_signed > 1:
+        raise Unauthorized("More than one credential was sent; send exactly one.")
+    return found[0].decode("latin-1") if found else None, is_signed
 
 
 async def _basic(credential: str, api_keys: ApiKeys) -> ApiKey:

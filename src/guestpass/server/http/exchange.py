@@ -13,6 +13,7 @@ from guestpass.core.bounds import BODY_BYTES_MAX
 from guestpass.core.callers.client_address import ClientAddress, TrustedProxies
 from guestpass.errors import PayloadTooLarge, Unauthorized, ValidationFailed
 from guestpass.server.api_keys.service import ApiKey
+from guestpass.server.signed_requests.service import SignatureUse
 from guestpass.server.storage.store import Riders
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -48,11 +49,12 @@ class Exchange:
     """A request under way. ``caller``, ``token`` and ``body`` are set before the handler sees it, as its route says.
 
     ``riders`` must become part of whatever the request writes: the handler hands them to the one use case it calls.
+    ``signature``: the use of one, where the request is signed and may change something.
     """
 
     __slots__ = (
-        "_proxies", "_receive", "body", "caller", "headers", "method", "parameters", "peer", "query", "request_id", "riders",
-        "token",
+        "_proxies", "_read", "_receive", "_scope", "body", "caller", "headers", "method", "parameters", "peer", "query",
+        "request_id", "riders", "signature", "token",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str, proxies: TrustedProxies = _NO_PROXIES) -> None:
@@ -66,7 +68,10 @@ class Exchange:
         self.token = ""
         self.body: Any = None
         self.riders: Riders = ()
+        self.signature: SignatureUse | None = None
+        self._scope = scope
         self._receive = receive
+        self._read: bytes | None = None
         self._proxies = proxies
 
     @property
@@ -81,6 +86,13 @@ class Exchange:
             raise Unauthorized
         return self.caller
 
+    @property
+    def target(self) -> bytes:
+        """The path with its query, as they were sent. A question mark with nothing behind it is not kept."""
+        path: bytes = self._scope["raw_path"]
+        query: bytes = self._scope["query_string"]
+        return b"%b?%b" % (path, query) if query else path
+
     def header(self, name: bytes) -> str | None:
         """Return the one header of that name (lower case), or None. Raises: ValidationFailed where it is given twice."""
         found = [value for key, value in self.headers if key == name]
@@ -90,11 +102,13 @@ class Exchange:
 
     async def read(self) -> bytes:
         """Return the body, at most 64 KiB. Raises: PayloadTooLarge; ValidationFailed where less of it came than was said."""
-        length = self._content_length()
-        body = await self._read_in_time()
-        if length not in (None, len(body)):
-            raise ValidationFailed(f"The body has {len(body)} bytes; its Content-Length says {length}.")
-        return body
+        if self._read is None:
+            length = self._content_length()
+            body = await self._read_in_time()
+            if length not in (None, len(body)):
+                raise ValidationFailed(f"The body has {len(body)} bytes; its Content-Length says {length}.")
+            self._read = body
+        return self._read
 
     async def _read_in_time(self) -> bytes:
         # By hand: asyncio.timeout costs a tenth of a mint, and almost every body is there before it is asked for.

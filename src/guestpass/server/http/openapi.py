@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from guestpass.errors import ERRORS
+from guestpass.server.http.callers import SAFE_METHODS
 from guestpass.server.http.decode import FORM_TYPE
 from guestpass.server.http.errors import ErrorBody
 from guestpass.server.http.routes import ANY_METHOD, Route, RouteTable
@@ -20,11 +21,13 @@ _OF_CALLER = {"api_key": ("UNAUTHORIZED", "FORBIDDEN"), "token": tuple(
 ), "client": ("UNAUTHORIZED",), "anyone": ()}  # fmt: skip
 _OF_BODY = ("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {
-    "api_key": [{"apiKey": []}, {"apiKeyBasic": []}],
+    "api_key": [{"apiKey": []}, {"apiKeyBasic": []}, {"signedRequest": []}],
     "token": [{"sessionToken": []}],
-    "client": [{"apiKey": []}, {"apiKeyBasic": []}, {}],
+    "client": [{"apiKey": []}, {"apiKeyBasic": []}, {"signedRequest": []}, {}],
     "anyone": [],
 }
+_SIGNED = """With `X-API-Key` (the key's id), `X-API-Timestamp` and `X-API-Nonce`: a lower-case hex HMAC-SHA256 over the \
+request, under the secret of a key that was made for signing."""
 _DESCRIPTION = """Session tokens for embedded products. A session is what is true; a token proves it to one audience \
 for a time; a kind says how. Your backend mints with a secret API key; your users' browsers carry the token."""
 
@@ -49,6 +52,7 @@ def describe(table: RouteTable, base_url: str) -> dict[str, Any]:
             "securitySchemes": {
                 "apiKey": {"type": "http", "scheme": "bearer", "description": "A secret API key, `sk_test_…` or `sk_live_…`."},
                 "apiKeyBasic": {"type": "http", "scheme": "basic", "description": "`key_…:sk_…`, or `sk_…:`."},
+                "signedRequest": {"type": "apiKey", "in": "header", "name": "X-API-Signature", "description": _SIGNED},
                 "sessionToken": {"type": "http", "scheme": "bearer", "description": "A session or access token."},
             },
         },
@@ -64,11 +68,16 @@ def codes_of(route: Route) -> list[str]:
     codes = {
         *_EVERYWHERE,
         *_OF_CALLER[route.caller],
+        *(("REQUEST_REPLAYED",) if _can_be_replayed(route) else ()),
         *route.codes,
         *(("RATE_LIMITED",) if route.limits_failures else ()),
         *(_OF_BODY if (route.body or route.method != "GET") and not route.is_proxied else ()),
     }
     return [code for code in ERRORS if code in codes]
+
+
+def _can_be_replayed(route: Route) -> bool:
+    return route.caller in ("api_key", "client") and route.method not in SAFE_METHODS
 
 
 def _shapes(routes: Iterable[Route]) -> list[type]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -17,10 +18,14 @@ log = structlog.get_logger("guestpass")
 
 
 class Jobs:
-    """Runs until stopped; a store that does not answer is tried again at the next turn."""
+    """Runs until stopped; a store that does not answer is tried again at the next turn.
 
-    def __init__(self, cleaning: Cleaning) -> None:
+    ``purges``: each drops what nobody can ask for any more, in bounded batches, and returns how many rows went.
+    """
+
+    def __init__(self, cleaning: Cleaning, purges: Sequence[Callable[[], Awaitable[int]]]) -> None:
         self.cleaning = cleaning
+        self.purges = purges
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -40,12 +45,17 @@ class Jobs:
                 await self.cleaning.feed_index()
                 if seconds_to_purge <= 0:
                     seconds_to_purge = PURGE_SECONDS
-                    purged = await self.cleaning.purge()
-                    if purged:
-                        log.info("purged", rows=purged)
+                    await self._purge()
             except GuestpassError as error:
                 log.warning("housekeeping_waits", code=error.code, internal=error.internal)
             except Exception:
                 log.exception("housekeeping_failed")  # a fault of ours must not end it for good
             seconds_to_purge -= FEED_SECONDS
             await asyncio.sleep(FEED_SECONDS)
+
+    async def _purge(self) -> None:
+        purged = 0
+        for purge in self.purges:
+            purged += await purge()
+        if purged:
+            log.info("purged", rows=purged)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-_DOCUMENT = json.loads((Path(__file__).parents[3] / "spec/vectors/signatures.json").read_text("utf-8"))
+_DOCUMENT = json.loads((Path(__file__).parents[1] / "spec/vectors/signatures.json").read_text("utf-8"))
 KEYS = _DOCUMENT["keys"]
 
 
