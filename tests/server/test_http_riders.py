@@ -49,7 +49,7 @@ async def handle(world, name, riders):
     ids = {"sess": ada.id, "cust": (await world.host.session(ada))["customerId"]}
     method, path = name.split(" ")[:2]
     found = world.app.routes.match(method, path.replace("{id}", ids[ID_OF.get(path.split("/")[2], "sess")]))
-    call = Exchange({"method": method, "headers": []}, None, "req_1")
+    call = Exchange({"method": method, "headers": []}, None, "req_1", world.service.proxies)
     call.parameters = found.parameters
     call.caller = await world.service.api_keys.authenticate(world.host.secret)
     call.token = ada.token
