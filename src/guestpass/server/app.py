@@ -20,6 +20,8 @@ from guestpass.server.operate.jobs import Jobs
 from guestpass.server.operate.routes import OperateRoutes
 from guestpass.server.operate.settings import Settings, SettingsError
 from guestpass.server.projects.service import IssuerNames, Issuers
+from guestpass.server.revocation.publishing import Publishing
+from guestpass.server.revocation.routes import StatusListRoutes
 from guestpass.server.sessions.cleaning import Cleaning
 from guestpass.server.sessions.minting import Minting
 from guestpass.server.sessions.routes import SessionRoutes
@@ -207,9 +209,16 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
         service.minting, service.sessions, service.verifying, service.issuers, service.derivation, service.clock
     )
     signing_keys = SigningKeyRoutes(service.issuers, service.keyring)
+    lists = StatusListRoutes(service.issuers, Publishing(service.store, service.keyring, service.clock))
     standard = StandardRoutes(service.sessions, service.verifying, service.issuers)
     table = RouteTable(
-        [*sessions.table(), *standard.table(), *signing_keys.table(), *operate.table(metrics_apart=metrics_apart)]
+        [
+            *sessions.table(),
+            *standard.table(),
+            *signing_keys.table(),
+            *lists.table(),
+            *operate.table(metrics_apart=metrics_apart),
+        ]
     )
     operate.describe(table)
     every = [*table.routes, *operate.internal_table()]  # what this process serves, at whichever port

@@ -30,6 +30,7 @@ from guestpass.server.tally import NO_ROUTE, PREFLIGHT, Tally
 log = structlog.get_logger("guestpass")
 
 _NO_CONTENT = 204
+_WITHOUT_BODY = (_NO_CONTENT, 304)  # and so without its length (RFC 9110 sections 8.6 and 15.4.5)
 _REQUEST_PREFIX_BYTES = 8
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _CORS: Headers = (
@@ -146,7 +147,7 @@ class Application:
             *more,
             (b"x-request-id", call.request_id.encode()),
         ]
-        if reply.status != _NO_CONTENT:  # which has no length either (RFC 9110 section 8.6)
+        if reply.status not in _WITHOUT_BODY:
             headers.append((b"content-length", b"%d" % len(reply.body)))
         if self.draining:
             headers.append((b"connection", b"close"))

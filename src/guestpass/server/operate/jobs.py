@@ -43,6 +43,7 @@ class Jobs:
         while True:
             try:
                 await self.cleaning.feed_index()
+                await self.cleaning.list_cuts()
                 if seconds_to_purge <= 0:
                     seconds_to_purge = PURGE_SECONDS
                     await self._purge()

@@ -30,8 +30,12 @@ class SubjectsOfSession:
 
     def each(self) -> tuple[Subject, ...]:
         """Return every subject whose cuts cover the session."""
+        return ALL, *self.named()
+
+    def named(self) -> tuple[Subject, ...]:
+        """Return those that are not everybody."""
         organization = () if self.organization_key is None else (Subject("organization", self.organization_key),)
-        return ALL, Subject("user", self.customer_id), Subject("api_key", self.api_key_id), *organization
+        return Subject("user", self.customer_id), Subject("api_key", self.api_key_id), *organization
 
 
 @dataclass(frozen=True, slots=True)

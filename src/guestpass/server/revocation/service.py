@@ -3,19 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from guestpass.core import ids
+from guestpass.core.bounds import LEEWAY_SECONDS_MAX, LIFE_SECONDS_MAX
+from guestpass.core.revocation import cut_list
 from guestpass.core.revocation.cutoff import Cut, Ending, cut_before, ending_of
 from guestpass.server.revocation import sql
 from guestpass.server.revocation.model import ALL, CutMade, Subject, SubjectsOfSession
-from guestpass.server.revocation.status_lists import Entry, LeasedList
+from guestpass.server.revocation.status_lists import LIST_SECONDS, Entry, LeasedList
+from guestpass.server.storage import distinct
 from guestpass.server.storage.store import Locks, Store, Transaction
 
 __all__ = [
-    "ALL", "CutMade", "EndedBy", "Entry", "LeasedList", "Subject", "SubjectsOfSession", "cut", "end_one", "ending_in", "floors",
-    "forget_older_than", "issuers_with_endings", "lease_status_list", "lock_issuers", "look_up_ending",
+    "ALL",
+    "CutMade",
+    "EndedBy",
+    "Entry",
+    "LeasedList",
+    "Subject",
+    "SubjectsOfSession",
+    "cut",
+    "cuts_to_list",
+    "end_one",
+    "ending_in",
+    "floors",
+    "forget_older_than",
+    "issuers_with_cuts_due",
+    "issuers_with_endings",
+    "lease_status_list",
+    "lock_issuers",
+    "look_up_ending",
+    "mark_ended",
+    "retire_cuts",
+    "retire_lists",
+    "set_listed",
+    "tag_of",
 ]  # fmt: skip
 
+TOLD_AS_CUT_MS = 60_000  # before a user's cut goes over into status lists, and after: many polls of any verifier
+TAGS_REMEMBERED = 4096  # an API key mints again and again, and so do users
 CUTS_HELD_MAX = 10_000  # while one cut's sessions are counted; with more of them each session is asked about
 
 
@@ -43,9 +70,16 @@ def _floor(cuts: list[Cut]) -> int:
     return max((cut.before_ms for cut in cuts), default=0)
 
 
-async def end_one(tx: Transaction, issuer: int, session_id: bytes, ending: Ending) -> None:
+async def end_one(tx: Transaction, issuer: int, session_id: bytes, ending: Ending, entry: Entry) -> None:
     """End one session; ending it again changes nothing but may take back an earlier ``reissue``."""
     await sql.add_revocation(tx, issuer, session_id, ending)
+    await sql.add_status_entry(tx, entry, reissue=ending.reissue)
+
+
+@lru_cache(maxsize=TAGS_REMEMBERED)
+def tag_of(subject: Subject) -> str:
+    """Return what stands for a subject in tokens and in the cut list."""
+    return cut_list.tag_of(subject.kind, subject.key)
 
 
 async def cut(
@@ -112,6 +146,47 @@ async def look_up_ending(
 async def lease_status_list(tx: Transaction, issuer: int, *, now: int) -> int:
     """Take a new status list for this process alone; return its number."""
     return await sql.lease_status_list(tx, issuer, now=now)
+
+
+async def mark_ended(tx: Transaction, entry: Entry, *, reissue: bool) -> None:
+    """Say in a status list what a cut said."""
+    await sql.add_status_entry(tx, entry, reissue=reissue)
+
+
+async def issuers_with_cuts_due(tx: Transaction, *, now_ms: int) -> list[int]:
+    """Return those for which ``cuts_to_list`` or ``retire_cuts`` has work."""
+    issuers = await distinct.values(tx, "published_cuts", "issuer")
+    edges = {"made_before_ms": now_ms - TOLD_AS_CUT_MS, **_retired(now_ms)}
+    return [issuer for issuer in issuers if await sql.cuts_are_due(tx, issuer, **edges)]
+
+
+async def cuts_to_list(tx: Transaction, issuer: int, *, now_ms: int, most: int) -> list[tuple[bytes, int, bool]]:
+    """Return (customer id, before_ms, reissue) of users' cuts that are due to go over into status lists."""
+    return await sql.cuts_to_list(tx, issuer, made_before_ms=now_ms - TOLD_AS_CUT_MS, most=most)
+
+
+async def set_listed(
+    tx: Transaction, issuer: int, customer_id: bytes, before_ms: int, *, reissue: bool, now_ms: int
+) -> None:
+    """Note that all living sessions below a user's cut are in their status lists."""
+    await sql.set_listed(tx, issuer, customer_id, before_ms, reissue=reissue, now_ms=now_ms)
+
+
+async def retire_cuts(tx: Transaction, issuer: int, *, now_ms: int) -> int:
+    """Stop telling of cuts that no living token can be below, or whose sessions have long been in their lists."""
+    return await sql.retire_cuts(tx, issuer, **_retired(now_ms))
+
+
+def _retired(now_ms: int) -> dict[str, int]:
+    return {
+        "ended_before_ms": now_ms - (LIFE_SECONDS_MAX + LEEWAY_SECONDS_MAX) * 1000,
+        "listed_before_ms": now_ms - TOLD_AS_CUT_MS,
+    }
+
+
+async def retire_lists(tx: Transaction, *, now: int, most: int) -> int:
+    """Forget up to ``most`` lists whose last token has ended; return how many went."""
+    return await sql.retire_lists(tx, leased_before=now - LIST_SECONDS, most=most)
 
 
 async def issuers_with_endings(tx: Transaction) -> list[int]:

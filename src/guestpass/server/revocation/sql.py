@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from guestpass.core import ids
 from guestpass.core.revocation.cutoff import Cut, Ending
 from guestpass.server.revocation.model import NOBODY_IN_PARTICULAR, Subject, SubjectsOfSession
+from guestpass.server.revocation.status_lists import Entry
 from guestpass.server.storage import distinct
 from guestpass.server.storage.store import Row, Store, Transaction
 
@@ -67,6 +68,11 @@ async def add_cut(tx: Transaction, issuer: int, subject: Subject, cut: Cut) -> b
         (issuer, subject.kind, subject.key, cut.before_ms, *cut.ending),
     )
     await tx.execute(
+        "INSERT INTO published_cuts (issuer, kind, subject, before_ms, reissue, made_at_ms) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (issuer, subject.kind, subject.key, cut.before_ms, int(cut.ending.reissue), cut.ending.at_ms),
+    )
+    await tx.execute(
         "INSERT INTO cut_horizons (issuer, before_ms) VALUES (?, ?)"
         " ON CONFLICT (issuer) DO UPDATE SET before_ms = excluded.before_ms WHERE cut_horizons.before_ms < excluded.before_ms",
         (issuer, cut.before_ms),
@@ -89,6 +95,85 @@ async def lease_status_list(tx: Transaction, issuer: int, *, now: int) -> int:
         "INSERT INTO status_lists (issuer, leased_at) VALUES (?, ?) RETURNING number", (issuer, now)
     )
     return int(number)
+
+
+async def add_status_entry(tx: Transaction, entry: Entry, *, reissue: bool) -> None:
+    """Mark a place as ended. Of several endings one without ``reissue`` wins."""
+    await tx.execute(
+        "INSERT INTO status_entries (list, place, reissue) VALUES (?, ?, ?)"
+        " ON CONFLICT (list, place) DO UPDATE SET reissue = status_entries.reissue * excluded.reissue",
+        (entry.number, entry.place, int(reissue)),
+    )
+
+
+async def list_of(tx: Transaction, issuer: int, number: int, *, leased_from: int) -> list[tuple[int, bool]] | None:
+    """Return (place, reissue) of all that ended in a list; None where there is no such list, or no more."""
+    row = await tx.fetch_one("SELECT issuer, leased_at FROM status_lists WHERE number = ?", (number,))
+    if row is None or row[0] != issuer or row[1] < leased_from:
+        return None
+    rows = await tx.fetch("SELECT place, reissue FROM status_entries WHERE list = ? ORDER BY place", (number,))
+    return [(place, bool(reissue)) for place, reissue in rows]
+
+
+async def retire_lists(tx: Transaction, *, leased_before: int, most: int) -> int:
+    """Drop lists, oldest first, but never the newest: its number must not be given out again."""
+    rows = await tx.fetch(
+        "SELECT number FROM status_lists WHERE leased_at < ?"
+        " AND number < (SELECT max(number) FROM status_lists) ORDER BY leased_at LIMIT ?",
+        (leased_before, most),
+    )
+    for (number,) in rows:
+        await tx.execute("DELETE FROM status_entries WHERE list = ?", (number,))
+        await tx.execute("DELETE FROM status_lists WHERE number = ?", (number,))
+    return len(rows)
+
+
+async def published_cuts(tx: Transaction, issuer: int) -> list[tuple[Subject, int, bool]]:
+    """Return (subject, before_ms, reissue) of all that verifiers are told of."""
+    rows = await tx.fetch("SELECT kind, subject, before_ms, reissue FROM published_cuts WHERE issuer = ?", (issuer,))
+    return [(Subject(kind, key), before_ms, bool(reissue)) for kind, key, before_ms, reissue in rows]
+
+
+async def cuts_to_list(
+    tx: Transaction, issuer: int, *, made_before_ms: int, most: int
+) -> list[tuple[bytes, int, bool]]:
+    """Return (customer id, before_ms, reissue) of users' cuts that are not in status lists yet."""
+    rows = await tx.fetch(
+        "SELECT subject, before_ms, reissue FROM published_cuts"
+        " WHERE issuer = ? AND kind = 'user' AND listed_at_ms IS NULL AND made_at_ms < ? LIMIT ?",
+        (issuer, made_before_ms, most),
+    )
+    return [(subject, before_ms, bool(reissue)) for subject, before_ms, reissue in rows]
+
+
+async def cuts_are_due(
+    tx: Transaction, issuer: int, *, made_before_ms: int, ended_before_ms: int, listed_before_ms: int
+) -> bool:
+    """Say whether ``cuts_to_list`` or ``retire_cuts`` would find anything."""
+    row = await tx.fetch_one(
+        "SELECT 1 FROM published_cuts WHERE issuer = ? AND (before_ms < ? OR listed_at_ms < ?"
+        " OR (kind = 'user' AND listed_at_ms IS NULL AND made_at_ms < ?)) LIMIT 1",
+        (issuer, ended_before_ms, listed_before_ms, made_before_ms),
+    )
+    return row is not None
+
+
+async def set_listed(
+    tx: Transaction, issuer: int, customer_id: bytes, before_ms: int, *, reissue: bool, now_ms: int
+) -> None:
+    await tx.execute(
+        "UPDATE published_cuts SET listed_at_ms = ?"
+        " WHERE issuer = ? AND kind = 'user' AND subject = ? AND before_ms = ? AND reissue = ?",
+        (now_ms, issuer, customer_id, before_ms, int(reissue)),
+    )
+
+
+async def retire_cuts(tx: Transaction, issuer: int, *, ended_before_ms: int, listed_before_ms: int) -> int:
+    """Drop cuts that no living token can be below, and those whose sessions all verifiers have in their lists."""
+    return await tx.execute(
+        "DELETE FROM published_cuts WHERE issuer = ? AND (before_ms < ? OR listed_at_ms < ?)",
+        (issuer, ended_before_ms, listed_before_ms),
+    )
 
 
 async def issuers_with_endings(tx: Transaction) -> list[int]:

@@ -7,15 +7,15 @@ from msgspec import UNSET
 from guestpass.core.tokens.claims import SessionClaims, Status, StatusListEntry
 from guestpass.server.api_keys import service as api_keys
 from guestpass.server.projects.service import Issuer
+from guestpass.server.revocation import service as revocation
 from guestpass.server.sessions.model import SessionRow
 
 
 def claims_of(row: SessionRow, issuer: Issuer) -> SessionClaims:
     """What the token of a session says."""
     session_id = row.public_id
-    status = Status(
-        status_list=StatusListEntry(idx=row.status_index, uri=f"{issuer.location}/status-lists/{row.status_list}")
-    )
+    place = StatusListEntry(idx=row.status_index, uri=f"{issuer.location}/status-lists/{row.status_list}")
+    status = Status(status_list=place, cuts=tuple(revocation.tag_of(subject) for subject in row.subjects.named()))
     return SessionClaims(
         iss=issuer.url,
         aud=issuer.audience,

@@ -13,6 +13,9 @@ from guestpass.server.sessions import index, sql
 from guestpass.server.storage.store import Act, Locks, Store, Transaction
 
 PURGE_BATCH = 500  # rows of one act, in which no mint commits: a millisecond, or tens where each has 16 KiB of metadata
+CUTS_BATCH = 20  # cuts of users, who have few sessions each
+IDS_AT_ONCE = 250
+LISTS_BATCH = 20  # status lists, of up to 65,536 entries each
 _DAY_SECONDS = 86_400
 
 
@@ -33,6 +36,20 @@ class Cleaning:
         for issuer in await self._store.read(lambda tx: _issuers_with_a_run_due(tx, now_ms)):
             await self._batch_by_batch(act, issuer)
 
+    async def list_cuts(self) -> int:
+        """Put the sessions of users' cuts into their status lists, so that the list of cuts stays short.
+
+        A cut is told of for a while longer: a verifier may hold lists of before, and ask for the cuts after.
+        """
+        now_ms = int(self._clock() * 1000)
+
+        async def act(tx: Transaction, issuers: list[int]) -> list[int]:
+            await tx.lock(Locks.HOUSEKEEPING, issuers)
+            return [await _list_some_cuts(tx, issuer, now_ms) for issuer in issuers]
+
+        due = await self._store.read(lambda tx: revocation.issuers_with_cuts_due(tx, now_ms=now_ms))
+        return sum([await self._batch_by_batch(act, issuer) for issuer in due])
+
     async def purge(self) -> int:
         """Delete sessions that ended before the retention, and what was kept for them; return how many rows went.
 
@@ -45,10 +62,19 @@ class Cleaning:
             await tx.lock(Locks.HOUSEKEEPING, issuers)
             return [await _purge_batch(tx, issuer, edge) for issuer in issuers]
 
-        total = 0
+        total = await self._retire_lists()
         for issuer in await self._store.read(_issuers_with_anything):
             total += await self._batch_by_batch(act, issuer)
         return total
+
+    async def _retire_lists(self) -> int:
+        now = int(self._clock())
+
+        async def act(tx: Transaction, items: list[int]) -> list[int]:
+            await tx.lock(Locks.HOUSEKEEPING, [0])
+            return [await revocation.retire_lists(tx, now=now, most=LISTS_BATCH) for _ in items]
+
+        return await self._batch_by_batch(act, 0)
 
     async def _batch_by_batch(self, act: Act[int, int], issuer: int) -> int:
         total, began = 0, time.perf_counter()
@@ -72,6 +98,21 @@ async def _issuers_with_anything(tx: Transaction) -> list[int]:
         await revocation.issuers_with_endings(tx),
     )
     return sorted(set().union(*everything))
+
+
+async def _list_some_cuts(tx: Transaction, issuer: int, now_ms: int) -> int:
+    done = await revocation.retire_cuts(tx, issuer, now_ms=now_ms)
+    oldest_living = ids.first_of(max(0, now_ms - LIFE_SECONDS_MAX * 1000))
+    for customer_id, before_ms, reissue in await revocation.cuts_to_list(tx, issuer, now_ms=now_ms, most=CUTS_BATCH):
+        found = index.newest_first(tx, issuer, customer_id, below=ids.first_of(before_ms), above=oldest_living)
+        session_ids = [session_id async for session_id in found]
+        for start in range(0, len(session_ids), IDS_AT_ONCE):
+            some = session_ids[start : start + IDS_AT_ONCE]
+            for row, _ in await sql.find_living(tx, issuer, some, now=now_ms // 1000):
+                await revocation.mark_ended(tx, row.entry, reissue=reissue)
+        await revocation.set_listed(tx, issuer, customer_id, before_ms, reissue=reissue, now_ms=now_ms)
+        done += 1
+    return done
 
 
 async def _purge_batch(tx: Transaction, issuer: int, edge: bytes) -> int:

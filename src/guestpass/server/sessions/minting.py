@@ -110,12 +110,13 @@ class Minting:
     async def _status_entry(self, issuer: Issuer) -> Entry:
         while True:
             leased = self._lists.get(issuer.number)
-            entry = leased.draw(self._entropy(LeasedList.draw_bytes)) if leased else None
+            now = int(self._clock())
+            entry = leased.draw(self._entropy(LeasedList.draw_bytes), now=now) if leased else None
             if entry is not None:
                 return entry
             number = await self._store.write(self._lease, issuer.number)
             if self._lists.get(issuer.number) is leased:  # another mint may have leased one while we waited
-                self._lists[issuer.number] = LeasedList(number)
+                self._lists[issuer.number] = LeasedList(number, now)
 
     async def _lease(self, tx: Transaction, issuers: list[int]) -> list[int]:
         return [await revocation.lease_status_list(tx, issuer, now=int(self._clock())) for issuer in issuers]

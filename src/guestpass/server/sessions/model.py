@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from guestpass.core import ids
 from guestpass.server.revocation.model import SubjectsOfSession
+from guestpass.server.revocation.service import Entry
 
 WORD = "sess"
 Format = Literal["jwt", "opaque"]
@@ -41,6 +42,11 @@ class SessionRow(NamedTuple):
     def is_used_up(self, uses: int) -> bool:
         """Say whether a token of this session was used ``uses`` times, and may be no more."""
         return self.max_uses is not None and uses >= self.max_uses
+
+    @property
+    def entry(self) -> Entry:
+        """The place of its tokens in the status lists."""
+        return Entry(self.status_list, self.status_index)
 
     @property
     def subjects(self) -> SubjectsOfSession:

@@ -124,7 +124,7 @@ async def _end_each(tx: Transaction, items: list[EndOne]) -> list[tuple[int, boo
             outcomes.append(NotFound("There is no such session."))
             continue
         before = await _ending(tx, found)
-        await revocation.end_one(tx, issuer, session_id, ending)
+        await revocation.end_one(tx, issuer, session_id, ending, found[0].entry)
         outcomes.append((before.at_ms if before else ending.at_ms, before is None))
     return outcomes
 
