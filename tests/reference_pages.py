@@ -154,7 +154,7 @@ def cli_page() -> str:
         "| 4 | not found |",
         "| 5 | the store cannot be reached |",
         "",
-        "Not yet there: `projects`, `signing-keys`, `master-key`, `users`, `customers`, `apps`, `audit`, `db`, `backup`,",
+        "Not yet there: `signing-keys`, `master-key`, `users`, `customers`, `apps`, `audit`, `db`, `backup`,",
         "`restore`. Written by `./dev docs` from the commands.",
         "",
     ]

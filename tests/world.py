@@ -25,11 +25,9 @@ import structlog
 from guestpass.core import ids
 from guestpass.core.callers.api_key import ALL_CAN
 from guestpass.core.tokens import operations
-from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.errors import Unavailable
 from guestpass.server.app import Service, create_app, open_service
 from guestpass.server.operate.settings import Settings
-from guestpass.server.projects import sql as projects
 from guestpass.server.projects.service import Issuer
 from guestpass.server.sessions import sql as sessions
 from guestpass.server.sessions.model import SessionRow
@@ -274,12 +272,7 @@ class World:
 
     async def project(self, name: str) -> str:
         """Make a project and return its id."""
-        entropy = self.service.entropy(ids.ENTROPY_BYTES)
-        new_id = ids.encode("proj", ids.time_ordered(int(self.clock() * 1000), entropy))
-        made = await self.store.at_once(lambda tx: projects.add_if_new(tx, new_id, name, now=int(self.clock())))
-        for environment in ENVIRONMENTS:
-            await self.service.keyring.make_missing(await self.service.issuers.at(environment, made.id))
-        return made.id
+        return (await self.service.make_project(name)).id
 
     async def mint(self, user: str = "ada", **fields: Any) -> Session:
         """Let ``host`` mint a session for a user; the fields are those of the API. Raises: Refused."""

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,11 @@ class RequestError(GuestpassError):
 class ValidationFailed(RequestError):
     code = "VALIDATION_ERROR"
     meaning = "The request has a field that breaks a rule; details name it."
+
+    @classmethod
+    def of(cls, field: str, rule: str) -> Self:
+        """Return the error for one field that broke one rule."""
+        return cls(f"{field} {rule}.", details=(Detail(field, rule),))
 
 
 class InvalidExpiration(RequestError):

@@ -153,6 +153,75 @@ def test_sessions_are_listed_newest_first_and_ended_by_id_user_or_all(store):
     assert store("sessions", "revoke") == USAGE
 
 
+# Projects
+
+
+@pytest.fixture
+def project(store):
+    return store.json("projects", "create", "--name", "Larkspur")
+
+
+def test_a_new_project_has_an_issuer_in_each_environment(store, project):
+    assert re.fullmatch(r"proj_[0-9a-z]{26}", project["id"])
+    for environment in ("test", "live"):
+        shown = project["issuers"][environment]
+        assert shown["issuer"] == shown["audience"] == f"http://127.0.0.1:8787/{environment}/{project['id']}"
+        assert shown["jwksUrl"] == f"{shown['issuer']}/.well-known/jwks.json"
+    assert [each["name"] for each in store.json("projects", "list")] == ["default", "Larkspur"]
+    assert store.json("projects", "show", "Larkspur") == store.json("projects", "show", project["id"]) == project
+
+
+def test_a_project_of_the_same_name_is_refused(store, project):
+    assert store("projects", "create", "--name", "Larkspur") == USAGE
+    assert project["id"] in store.err
+
+
+def test_commands_work_in_the_project_that_is_named_and_in_no_other(store, key, project):
+    """``--project`` takes its id or its name; without it ``default`` is meant."""
+    at = ("--project", "Larkspur")
+    assert store("tokens", "mint", "--user", "ada", *at) == NOT_FOUND
+    assert f"--project {project['id']}" in store.err
+    theirs = store.json("keys", "create", "--name", "theirs", "--project", project["id"])
+    assert theirs["projectId"] == project["id"]
+    assert [each["id"] for each in store.json("keys", "list", *at)] == [theirs["id"]]
+    assert [each["id"] for each in store.json("keys", "list")] == [key["id"]]
+    minted, ours = store.json("tokens", "mint", "--user", "ada", *at), store.json("tokens", "mint", "--user", "ada")
+    assert [each["id"] for each in store.json("sessions", "list", *at)] == [minted["id"]]
+    assert store.json("tokens", "explain", stdin=minted["sessionToken"])["valid"]
+    assert store.json("sessions", "revoke", "--all", *at)["revoked"] == 1
+    assert store.json("tokens", "explain", ours["id"])["status"] == "active"
+    assert store.json("sessions", "revoke", minted["id"])["id"] == minted["id"], "an id is enough for the operator"
+    assert store("sessions", "list", "--project", "Nobody's") == NOT_FOUND
+
+
+@pytest.mark.usefixtures("key")
+def test_settings_are_set_in_one_environment_and_reset_by_name(store):
+    words = ("--default-expires-in", "300", "--max-expires-in", "600", "--audience", "https://api.example.com")
+    shown = store.json("projects", "set", "default", *words)["issuers"]
+    assert (shown["test"]["maxExpiresIn"], shown["live"]["maxExpiresIn"]) == (600, 86_400)
+    assert shown["test"]["audience"] == "https://api.example.com"
+    assert store.json("tokens", "mint", "--user", "ada")["expiresIn"] == 300
+    assert store("tokens", "mint", "--user", "ada", "--expires-in", "601") == USAGE
+    shown = store.json("projects", "set", "default", "--reset", "audience,defaultExpiresIn,maxExpiresIn")["issuers"]
+    assert shown["test"]["audience"] == shown["test"]["issuer"]
+    assert store.json("tokens", "mint", "--user", "ada")["expiresIn"] == 3600
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--max-expires-in", "86401"], "maxExpiresIn"),
+        (["--reset", "audience,color"], "color"),
+        (["--reset", "audience", "--audience", "x"], "same command"),
+        ([], "at least one setting"),
+    ],
+    ids=["beyond the contract", "an unknown setting", "set and reset at once", "nothing"],
+)
+def test_settings_that_cannot_be_are_usage_errors(store, words, says):
+    assert store("projects", "set", "default", *words) == USAGE
+    assert says in store.err
+
+
 def test_a_table_in_a_pipe_is_tab_separated_lines(store, key):
     assert store("keys", "list") == OK
     assert store.out.split("\t")[0] == key["id"]

@@ -19,7 +19,7 @@ from guestpass.server.http.shared_counts import SharedCounts
 from guestpass.server.operate.jobs import Jobs
 from guestpass.server.operate.routes import OperateRoutes
 from guestpass.server.operate.settings import Settings, SettingsError
-from guestpass.server.projects.service import IssuerNames, Issuers
+from guestpass.server.projects.service import WORD, IssuerNames, Issuers, Project
 from guestpass.server.revocation.publishing import Publishing
 from guestpass.server.revocation.routes import StatusListRoutes
 from guestpass.server.sessions.cleaning import Cleaning
@@ -59,6 +59,13 @@ class Service:
     clock: Clock
     entropy: Entropy
     tally: Tally
+
+    async def make_project(self, name: str) -> Project:
+        """Make a project, and its signing keys in both environments. Raises: ValidationFailed, Conflict."""
+        project = await self.issuers.make_project(name)
+        for environment in ENVIRONMENTS:
+            await self.keyring.make_missing(await self.issuers.of(project, environment))
+        return project
 
     async def close(self) -> None:
         await self.jobs.stop()
@@ -173,8 +180,8 @@ async def open_service(
     issuers = Issuers(store, base_url, _issuer_names(settings, base_url), clock, entropy)
     await issuers.make_default()
     keyring = Keyring(store, sealer, clock, settings.signing_algorithm)
-    for environment in ENVIRONMENTS:
-        await keyring.make_missing(await issuers.at(environment))
+    for number in await keyring.lacking(await issuers.numbers()):
+        await keyring.make_missing(await issuers.by_number(number))
     minting = Minting(
         store, issuers, keyring, derivation, clock=clock, entropy=entropy, prefix_word=settings.token_prefix,
         tally=store.tally,
@@ -291,6 +298,13 @@ def _issuer_names(settings: Settings, base_url: str) -> IssuerNames:
             f"Two issuers would be equal ({issuers[0]}); test and live must differ. "
             f"Set GUESTPASS_ISSUER_TEST and GUESTPASS_ISSUER_LIVE to different URLs."
         )
+    for environment in ENVIRONMENTS:
+        # Any project may have the issuer of that shape, or come to have it.
+        if urls[environment].startswith(tuple(f"{base_url}/{each}/{WORD}_" for each in ENVIRONMENTS)):
+            raise SettingsError(
+                f"issuer_{environment} is {urls[environment]}, and an issuer of that form belongs to the project that it "
+                f"names. Choose a URL that is not below {base_url}/{environment}/."
+            )
     return IssuerNames(
         urls={name: urls[name] for name in ENVIRONMENTS if urls[name]},
         audiences={name: audiences[name] for name in ENVIRONMENTS if audiences[name]},

@@ -25,6 +25,7 @@ from guestpass.errors import (
 )
 from guestpass.server.app import Service, is_initialized, open_configured
 from guestpass.server.operate.settings import Settings, SettingsError, Sourced, load
+from guestpass.server.projects.service import DEFAULT_PROJECT, Issuer
 from guestpass.server.storage.sealing import MasterKeyError
 
 OK, FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE = range(6)
@@ -47,6 +48,7 @@ class StoreOptions:
 
 
 Env = Annotated[Environment, Parameter(help="test or live")]
+InProject = Annotated[str | None, Parameter(name="--project", help="Its id or its name. [default: default]")]
 
 
 def settings_of(options: StoreOptions, **flags: Any) -> Sourced:
@@ -63,6 +65,11 @@ async def opened(options: StoreOptions) -> AsyncIterator[Service]:
         yield service
     finally:
         await service.close()
+
+
+async def issuer_of(service: Service, env: Environment, project: str | None) -> Issuer:
+    """Return the issuer that ``--env`` and ``--project`` name. Raises: NotFound."""
+    return await service.issuers.of(await service.issuers.project(project or DEFAULT_PROJECT), env)
 
 
 async def require_store(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from guestpass.server.api_keys import commands as api_keys
 from guestpass.server.command_line import EXPECTED_ERRORS, OK, USAGE, exit_code_of
 from guestpass.server.operate import commands as operate
 from guestpass.server.operate import logs
+from guestpass.server.projects import commands as projects
 from guestpass.server.sessions import commands as sessions
 
 app = App(
@@ -20,7 +21,7 @@ app = App(
 )
 for command in (operate.serve, operate.init, operate.demo, operate.doctor):
     app.command(command)
-for group in (api_keys.app, sessions.tokens_app, sessions.sessions_app, operate.config_app):
+for group in (projects.app, api_keys.app, sessions.tokens_app, sessions.sessions_app, operate.config_app):
     app.command(group)
 
 

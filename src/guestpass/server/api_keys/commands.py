@@ -13,7 +13,17 @@ from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.errors import ValidationFailed
 from guestpass.server.api_keys.service import ApiKey
 from guestpass.server.app import Service
-from guestpass.server.command_line import CLI_CALLER, Env, StoreOptions, opened, run, show, show_table
+from guestpass.server.command_line import (
+    CLI_CALLER,
+    Env,
+    InProject,
+    StoreOptions,
+    issuer_of,
+    opened,
+    run,
+    show,
+    show_table,
+)
 from guestpass.server.projects.service import Issuer
 
 app = App(name="keys", help="API keys: what your backends call with.")
@@ -25,6 +35,7 @@ def create(
     *,
     name: str,
     env: Env = "test",
+    project: InProject = None,
     operations: Annotated[
         str | None, Parameter(help="The most that its tokens may do, like a,b. Default: everything.")
     ] = None,
@@ -37,13 +48,13 @@ def create(
     options: StoreOptions | None = None,
 ) -> None:
     """Make a key and print its secret, once."""
-    run(_create(options or StoreOptions(), env, name, operations, can, signing=signing))
+    run(_create(options or StoreOptions(), (env, project), name, operations, can, signing=signing))
 
 
 @app.command(name="list")
-def list_keys(*, options: StoreOptions | None = None) -> None:
-    """List keys, without their secrets."""
-    run(_list(options or StoreOptions()))
+def list_keys(*, project: InProject = None, options: StoreOptions | None = None) -> None:
+    """List keys of both environments, without their secrets."""
+    run(_list(options or StoreOptions(), project))
 
 
 @app.command
@@ -58,18 +69,24 @@ def revoke(
 
 
 async def _create(
-    options: StoreOptions, env: Env, name: str, names: str | None, can: str | None, *, signing: bool
+    options: StoreOptions,
+    where: tuple[Env, str | None],
+    name: str,
+    names: str | None,
+    can: str | None,
+    *,
+    signing: bool,
 ) -> None:
     async with opened(options) as service:
-        issuer = await service.issuers.at(env)
+        issuer = await issuer_of(service, *where)
         new = await service.api_keys.create(issuer, name, can=_can(can), ceiling=_ceiling(names), signing=signing)
     shown = {**_shown(new.key, issuer), "secret": new.secret}
     show(shown, as_json=options.json, text=f"{new.secret}\n\nThe secret of {new.key.public_id} is shown this once.")
 
 
-async def _list(options: StoreOptions) -> None:
+async def _list(options: StoreOptions, project: str | None) -> None:
     async with opened(options) as service:
-        issuers = await _all_issuers(service)
+        issuers = [await issuer_of(service, environment, project) for environment in ENVIRONMENTS]
         by_number = {issuer.number: issuer for issuer in issuers}
         rows = [_shown(key, by_number[key.issuer]) for key in await service.api_keys.all_of(issuers)]
     show_table(
@@ -87,7 +104,7 @@ async def _revoke(options: StoreOptions, key_id: str, *, keep_sessions: bool) ->
 
 
 async def _all_issuers(service: Service) -> list[Issuer]:
-    return [await service.issuers.at(environment) for environment in ENVIRONMENTS]
+    return [await service.issuers.by_number(number) for number in await service.issuers.numbers()]
 
 
 def _shown(key: ApiKey, issuer: Issuer) -> dict[str, object]:

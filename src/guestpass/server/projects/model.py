@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
+from guestpass.core.bounds import LIFE_SECONDS_DEFAULT, LIFE_SECONDS_MAX, LIFE_SECONDS_MIN
 from guestpass.core.tokens.kinds import ENVIRONMENTS, Environment
 
+WORD = "proj"
 DEFAULT_PROJECT = "default"
 
 
@@ -16,6 +20,25 @@ class Project:
     number: int
     id: str
     name: str
+    created_at: int
+
+
+class IssuerSettings(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a project may set for one of its environments; stored is only what differs from here.
+
+    Args:
+        audience: The ``aud`` of its tokens; None: its issuer.
+        min_expires_in: Seconds; the least ``expiresIn`` that a mint may ask for.
+        default_expires_in: Seconds, where a mint asks for none.
+        max_expires_in: Seconds.
+        mints_per_minute: With each of its API keys; None: what the server's setting says.
+    """
+
+    audience: str | None = None
+    min_expires_in: int = LIFE_SECONDS_MIN
+    default_expires_in: int = LIFE_SECONDS_DEFAULT
+    max_expires_in: int = LIFE_SECONDS_MAX
+    mints_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +48,9 @@ class Issuer:
     Args:
         number: Internal; the first part of every key in the store.
         url: The ``iss`` of its tokens, exact bytes, no trailing slash.
+        audience: The ``aud`` of its tokens.
         location: Where its keys and discovery are served; equals ``url`` unless a setting replaced that.
+        settings: As they were up to ``SETTINGS_SECONDS`` ago.
     """
 
     number: int
@@ -34,6 +59,7 @@ class Issuer:
     url: str
     audience: str
     location: str
+    settings: IssuerSettings
 
 
 def issuer_number(project: Project, environment: Environment) -> int:

@@ -1,18 +1,23 @@
-"""Find issuers: by number, by the path of a request, by the unverified word of a token."""
+"""Projects and issuers: make and set them, and find them by number, by a path, by the unverified word of a token."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from guestpass.core import ids
 from guestpass.core.tokens.kinds import ENVIRONMENTS, Environment
-from guestpass.errors import NotFound
+from guestpass.errors import Conflict, NotFound, ValidationFailed
 from guestpass.server.clock import Clock, Entropy
-from guestpass.server.projects import model, sql
-from guestpass.server.projects.model import DEFAULT_PROJECT, Issuer, Project
-from guestpass.server.storage.store import Store, Transaction
+from guestpass.server.projects import model, policy, sql
+from guestpass.server.projects.model import DEFAULT_PROJECT, WORD, Issuer, IssuerSettings, Project
+from guestpass.server.remembered import Remembered
+from guestpass.server.storage.store import Locks, Store, Transaction
 
-__all__ = ["DEFAULT_PROJECT", "Issuer", "IssuerNames", "Issuers", "Project"]
+__all__ = ["DEFAULT_PROJECT", "WORD", "Issuer", "IssuerNames", "IssuerSettings", "Issuers", "Project"]
+
+SETTINGS_SECONDS = 0.5  # so much later another server's change of settings may be seen here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +28,19 @@ class IssuerNames:
     audiences: dict[Environment, str] = field(default_factory=dict)
 
 
+class _New(NamedTuple):
+    id: str
+    name: str
+    now: int
+
+
+class _Change(NamedTuple):
+    issuer: int
+    changes: Mapping[str, object]
+
+
 class Issuers:
-    """Every issuer of this server. A project never changes its number or id, so both are remembered."""
+    """Every project of this server, and the issuers that it is."""
 
     def __init__(self, store: Store, base_url: str, names: IssuerNames, clock: Clock, entropy: Entropy) -> None:
         self._store = store
@@ -32,28 +48,69 @@ class Issuers:
         self._names = names
         self._clock = clock
         self._entropy = entropy
-        self._known: dict[int, Issuer] = {}
+        self._issuers = Remembered(self._look_up, clock, SETTINGS_SECONDS)
 
     async def make_default(self) -> Project:
         """Make the project ``default`` where it is missing."""
 
-        async def act(tx: Transaction, items: list[str]) -> list[Project]:
+        async def act(tx: Transaction, items: list[_New]) -> list[Project]:
+            return [await sql.add_if_new(tx, new.id, new.name, now=new.now) for new in items]
+
+        return await self._store.write(act, self._new(DEFAULT_PROJECT))
+
+    async def make_project(self, name: str) -> Project:
+        """Make a project; its issuers have no signing keys yet. Raises: ValidationFailed, Conflict."""
+        policy.check_name(name)
+
+        async def act(tx: Transaction, items: list[_New]) -> list[Project | Exception]:
+            await tx.lock(Locks.STORE, [0])
+            made = [await sql.add_if_new(tx, new.id, new.name, now=new.now) for new in items]
             return [
-                await sql.add_if_new(tx, project_id, DEFAULT_PROJECT, now=int(self._clock())) for project_id in items
+                project if project.id == new.id else Conflict(f"There is a project of that name: {project.id}.")
+                for project, new in zip(made, items, strict=True)
             ]
 
-        now_ms = int(self._clock() * 1000)
-        new_id = ids.encode("proj", ids.time_ordered(now_ms, self._entropy(ids.ENTROPY_BYTES)))
-        return await self._store.write(act, new_id)
+        return await self._store.write(act, self._new(name))
+
+    def _new(self, name: str) -> _New:
+        now = self._clock()
+        return _New(
+            ids.encode(WORD, ids.time_ordered(int(now * 1000), self._entropy(ids.ENTROPY_BYTES))), name, int(now)
+        )
+
+    async def projects(self) -> list[Project]:
+        """Return every project, oldest first."""
+        return await self._store.read(sql.all_of_them)
+
+    async def numbers(self) -> list[int]:
+        """Return the number of every issuer there is."""
+        return [model.issuer_number(project, each) for project in await self.projects() for each in ENVIRONMENTS]
+
+    async def project(self, id_or_name: str) -> Project:
+        """Return a project by its id or its exact name. Raises: NotFound."""
+        is_id = id_or_name.startswith(f"{WORD}_")
+        found = await (sql.by_id if is_id else sql.by_name)(self._store, id_or_name)
+        if found is None:
+            raise NotFound("There is no such project.")
+        return found
+
+    async def of(self, project: Project, environment: Environment) -> Issuer:
+        return await self.by_number(model.issuer_number(project, environment))
+
+    async def set(self, issuer: Issuer, changes: Mapping[str, object]) -> IssuerSettings:
+        """Change settings of an issuer, None putting one back to its default; return all of them.
+
+        Held against each other inside the transaction that writes them. Raises: ValidationFailed.
+        """
+        settings = await self._store.write(_set_each, _Change(issuer.number, changes))
+        self._issuers.forget()
+        return settings
 
     async def by_number(self, number: int) -> Issuer:
         """Return an issuer that a row of ours names."""
-        issuer = self._known.get(number)
+        issuer = await self._issuers.get(number)
         if issuer is None:
-            project = await sql.by_number(self._store, model.project_number_of(number))
-            if project is None:
-                raise NotFound("The project is gone.")
-            issuer = self._known[number] = self._issuer(project, model.environment_of(number))
+            raise NotFound("The project is gone.")
         return issuer
 
     async def at(self, environment: str, project_id: str | None = None) -> Issuer:
@@ -64,7 +121,7 @@ class Issuers:
         project = await named
         if project is None or (project_id is not None and project.name == DEFAULT_PROJECT):
             raise NotFound
-        return await self.by_number(model.issuer_number(project, environment))
+        return await self.of(project, environment)
 
     async def by_url(self, url: str) -> Issuer | None:
         """Return the issuer whose ``iss`` is exactly ``url``, or None."""
@@ -76,23 +133,42 @@ class Issuers:
                 project = await sql.by_id(self._store, url.removeprefix(location + "/"))
                 if project is None:
                     continue
-                issuer = await self.by_number(model.issuer_number(project, environment))
+                issuer = await self.of(project, environment)
             else:
                 continue
             if issuer.url == url:
                 return issuer
         return None
 
-    def _issuer(self, project: Project, environment: Environment) -> Issuer:
+    async def _look_up(self, number: int) -> Issuer | None:
+        found = await sql.with_settings(self._store, model.project_number_of(number), number)
+        return None if found is None else self._issuer(*found, model.environment_of(number))
+
+    def _issuer(self, project: Project, settings: IssuerSettings, environment: Environment) -> Issuer:
         is_default = project.name == DEFAULT_PROJECT
         location = f"{self.base_url}/{environment}" + ("" if is_default else f"/{project.id}")
         url = self._names.urls.get(environment, location) if is_default else location
-        audience = self._names.audiences.get(environment, url) if is_default else url
+        replaced = self._names.audiences.get(environment) if is_default else None
         return Issuer(
             number=model.issuer_number(project, environment),
             project=project,
             environment=environment,
             url=url,
-            audience=audience,
+            audience=replaced or settings.audience or url,
             location=location,
+            settings=settings,
         )
+
+
+async def _set_each(tx: Transaction, items: list[_Change]) -> list[IssuerSettings | Exception]:
+    await tx.lock(Locks.ISSUER, {item.issuer for item in items})
+    return [await _set(tx, item) for item in items]
+
+
+async def _set(tx: Transaction, item: _Change) -> IssuerSettings | Exception:
+    try:
+        settings = policy.changed(await sql.settings_of(tx, item.issuer), item.changes)
+    except ValidationFailed as fault:
+        return fault
+    await sql.put_settings(tx, item.issuer, item.changes)
+    return settings

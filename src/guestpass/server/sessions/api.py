@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from guestpass.core.bounds import EMAIL_LENGTH_MAX, ID_LENGTH_MAX, MAX_USES_MAX, TOKEN_BYTES_MAX
+from guestpass.core.bounds import EMAIL_LENGTH_MAX, ID_LENGTH_MAX, LIFE_SECONDS_DEFAULT, MAX_USES_MAX, TOKEN_BYTES_MAX
 from guestpass.server.sessions.model import Format
 
 HostId = Annotated[str, Meta(min_length=1, max_length=ID_LENGTH_MAX)]
@@ -28,8 +28,12 @@ class MintRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=Tru
         HostId | UnsetType, Meta(description="Your own id of the user's organization.")
     ] = UNSET
     expires_in: Annotated[
-        int | float, Meta(description="Whole seconds, 60 to 86400, from issue.", extra_json_schema={"type": "integer"})
-    ] = 3600
+        int | float | UnsetType,
+        Meta(
+            description="Whole seconds, 60 to 86400, from issue; a project may set closer bounds, and another default.",
+            extra_json_schema={"type": "integer", "default": LIFE_SECONDS_DEFAULT},
+        ),
+    ] = UNSET
     not_before: Annotated[Time | UnsetType, Meta(description="RFC 3339; at most 60 s past, and before the end.")] = (
         UNSET
     )

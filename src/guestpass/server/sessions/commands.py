@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from cyclopts import App, Parameter
 from msgspec import UNSET
 
 from guestpass.core import times
-from guestpass.core.bounds import LIFE_SECONDS_DEFAULT, PAGE_LIMIT_DEFAULT
+from guestpass.core.bounds import PAGE_LIMIT_DEFAULT
 from guestpass.core.revocation.cutoff import Status
-from guestpass.core.tokens.kinds import ENVIRONMENTS
+from guestpass.core.tokens.kinds import Environment
 from guestpass.errors import NotFound, ValidationFailed
 from guestpass.server.api_keys.service import ApiKey
 from guestpass.server.app import Service
-from guestpass.server.command_line import CLI_CALLER, OK, REFUSED, Env, StoreOptions, opened, run, show, show_table
+from guestpass.server.command_line import (
+    CLI_CALLER,
+    OK,
+    REFUSED,
+    Env,
+    InProject,
+    StoreOptions,
+    issuer_of,
+    opened,
+    run,
+    show,
+    show_table,
+)
 from guestpass.server.projects.service import Issuer
 from guestpass.server.revocation.service import ALL, Subject
 from guestpass.server.sessions import index
@@ -26,6 +38,7 @@ from guestpass.server.sessions.verifying import Explained
 
 sessions_app = App(name="sessions", help="Sessions: list and end them.")
 tokens_app = App(name="tokens", help="Tokens: mint one by hand, or ask why one is refused.")
+Where: TypeAlias = tuple[Environment, str | None]  # --env and --project
 _COLUMNS = ("id", "status", "externalUserId", "externalOrganizationId", "allowedOperations", "issuedAt", "expiresAt")
 
 
@@ -33,13 +46,14 @@ _COLUMNS = ("id", "status", "externalUserId", "externalOrganizationId", "allowed
 def list_sessions(
     *,
     env: Env = "test",
+    project: InProject = None,
     user: Annotated[str | None, Parameter(help="Only this externalUserId.")] = None,
     status: Annotated[Status | None, Parameter(help="Only sessions with this status now.")] = None,
     limit: Annotated[int, Parameter(help="At most so many, newest first.")] = PAGE_LIMIT_DEFAULT,
     options: StoreOptions | None = None,
 ) -> None:
     """List sessions, newest first."""
-    run(_list(options or StoreOptions(), env, user, status, limit))
+    run(_list(options or StoreOptions(), (env, project), user, status, limit))
 
 
 @sessions_app.command
@@ -47,6 +61,7 @@ def revoke(
     session_id: str | None = None,
     *,
     env: Env = "test",
+    project: InProject = None,
     user: Annotated[str | None, Parameter(help="All sessions of this externalUserId.")] = None,
     every: Annotated[bool, Parameter(name="--all", negative=(), help="All sessions of the environment.")] = False,
     reissue: Annotated[bool, Parameter(negative=(), help="Let browsers fetch a new token at once.")] = False,
@@ -55,7 +70,7 @@ def revoke(
     """End one session, a user's, or all of an environment."""
     if [session_id is not None, user is not None, every].count(True) != 1:
         raise ValidationFailed("Name exactly one: a session id, --user or --all.")
-    run(_revoke(options or StoreOptions(), env, session_id, user, reissue=reissue))
+    run(_revoke(options or StoreOptions(), (env, project), session_id, user, reissue=reissue))
 
 
 @tokens_app.command
@@ -63,11 +78,12 @@ def mint(
     *,
     user: Annotated[str, Parameter(help="externalUserId, your own id of the user.")],
     env: Env = "test",
+    project: InProject = None,
     organization: Annotated[str | None, Parameter(help="externalOrganizationId.")] = None,
     operations: Annotated[
         str | None, Parameter(help="allowedOperations, like a,b. Default: all that the key may.")
     ] = None,
-    expires_in: Annotated[int, Parameter(help="Seconds, 60 to 86400.")] = LIFE_SECONDS_DEFAULT,
+    expires_in: Annotated[int | None, Parameter(help="Seconds. Default: the project's, 3600 unless set.")] = None,
     options: StoreOptions | None = None,
 ) -> None:
     """Mint a token by hand, with the newest API key of the environment that may."""
@@ -75,9 +91,9 @@ def mint(
         external_user_id=user,
         external_organization_id=UNSET if organization is None else organization,
         allowed_operations=UNSET if operations is None else [name for name in operations.split(",") if name],
-        expires_in=expires_in,
+        expires_in=UNSET if expires_in is None else expires_in,
     )
-    run(_mint(options or StoreOptions(), env, request))
+    run(_mint(options or StoreOptions(), (env, project), request))
 
 
 @tokens_app.command
@@ -99,17 +115,19 @@ def explain(
     raise ValidationFailed("Give a session id (sess_…), or pipe the token in: guestpass tokens explain < token.txt")
 
 
-async def _list(options: StoreOptions, env: Env, user: str | None, status: Status | None, limit: int) -> None:
+async def _list(options: StoreOptions, where: Where, user: str | None, status: Status | None, limit: int) -> None:
     rows: list[dict[str, Any]] = []
     async with opened(options) as service:
-        issuer = await service.issuers.at(env)
+        issuer = await issuer_of(service, *where)
         owner = None if user is None else service.derivation.customer_id(issuer.number, user)
         page = await service.sessions.page(Listing(issuer.number, owner, None, status, index.AFTER_ALL_IDS, limit))
         rows = [_plain(view) for view in page.data]
-    show_table(rows, _COLUMNS, as_json=options.json, empty=f"There are no such sessions in {env}.")
+    show_table(rows, _COLUMNS, as_json=options.json, empty=f"There are no such sessions in {where[0]}.")
 
 
-async def _revoke(options: StoreOptions, env: Env, session_id: str | None, user: str | None, *, reissue: bool) -> None:
+async def _revoke(
+    options: StoreOptions, where: Where, session_id: str | None, user: str | None, *, reissue: bool
+) -> None:
     async with opened(options) as service:
         ending = service.sessions.ending(CLI_CALLER, reissue=reissue)
         if session_id is not None:
@@ -118,7 +136,7 @@ async def _revoke(options: StoreOptions, env: Env, session_id: str | None, user:
             revoked: dict[str, Any] = {"id": session_id, "revokedAt": times.of_milliseconds(at_ms)}
             text = f"{session_id} has ended."
         else:
-            issuer = await service.issuers.at(env)
+            issuer = await issuer_of(service, *where)
             subject = ALL if user is None else Subject("user", service.derivation.customer_id(issuer.number, user))
             ended = await service.sessions.end_many(EndMany(issuer.number, subject, ending))
             before = times.of_milliseconds(ended.cut.before_ms)
@@ -133,19 +151,20 @@ def _count(living: int | None) -> str:
     return f"{'Over 10000' if living is None else living} living sessions have ended."
 
 
-async def _mint(options: StoreOptions, env: Env, request: MintRequest) -> None:
+async def _mint(options: StoreOptions, where: Where, request: MintRequest) -> None:
     async with opened(options) as service:
-        issuer = await service.issuers.at(env)
-        key = _key_that_mints(await service.api_keys.all_of([issuer]), env)
+        issuer = await issuer_of(service, *where)
+        key = _key_that_mints(await service.api_keys.all_of([issuer]), issuer)
         minted = await service.minting.mint(key, request)
     show(_plain(minted), as_json=options.json, text=minted.session_token)
 
 
-def _key_that_mints(keys: list[ApiKey], env: Env) -> ApiKey:
+def _key_that_mints(keys: list[ApiKey], issuer: Issuer) -> ApiKey:
     for key in reversed(keys):
         if key.revoked_at is None and "mint" in key.can:
             return key
-    raise NotFound(f"No API key of {env} may mint. Make one: guestpass keys create --env {env} --name mine")
+    at = f"--env {issuer.environment} --project {issuer.project.id}"
+    raise NotFound(f"No API key of {issuer.environment} may mint. Make one: guestpass keys create {at} --name mine")
 
 
 async def _explain(options: StoreOptions, token: str, operation: str | None) -> int:
@@ -183,13 +202,12 @@ async def _show_session(options: StoreOptions, session_id: str) -> int:
 
 async def _issuer_of(service: Service, session_id: str) -> Issuer:
     """Find the issuer of a session, for the operator, who may see them all. Raises: NotFound."""
-    for environment in ENVIRONMENTS:
-        issuer = await service.issuers.at(environment)
+    for number in await service.issuers.numbers():
         try:
-            await service.sessions.get(issuer.number, session_id)
+            await service.sessions.get(number, session_id)
         except NotFound:
             continue
-        return issuer
+        return await service.issuers.by_number(number)
     raise NotFound(f"There is no session {session_id}.")
 
 

@@ -63,7 +63,7 @@ class Minting:
         issuer = await self._issuers.by_number(key.issuer)
         signer = (await self._keyring.of(issuer)).signer
         now = self._clock()
-        planned = plan(request, key.ceiling, now=int(now))
+        planned = plan(request, key.ceiling, issuer.settings, now=int(now))
         entry = await self._status_entry(issuer)
         floor_ms = int(now * 1000)
         while True:

@@ -9,14 +9,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from guestpass.core import text, times
-from guestpass.core.bounds import (
-    LIFE_SECONDS_MAX,
-    LIFE_SECONDS_MIN,
-    METADATA_BYTES_MAX,
-    NOT_BEFORE_PAST_SECONDS_MAX,
-)
+from guestpass.core.bounds import METADATA_BYTES_MAX, NOT_BEFORE_PAST_SECONDS_MAX
 from guestpass.core.tokens import operations
 from guestpass.errors import Detail, Forbidden, InvalidExpiration, InvalidNotBefore, ValidationFailed
+from guestpass.server.projects.service import IssuerSettings
 from guestpass.server.sessions.api import MintRequest
 
 
@@ -31,15 +27,15 @@ class Plan(NamedTuple):
     metadata: str | None
 
 
-def plan(request: MintRequest, ceiling: str, *, now: int) -> Plan:
-    """Hold a request against the contract's table and the key's ceiling.
+def plan(request: MintRequest, ceiling: str, settings: IssuerSettings, *, now: int) -> Plan:
+    """Hold a request against the contract's table, the key's ceiling and the project's bounds, which lie within.
 
     Raises: ValidationFailed, InvalidExpiration, InvalidNotBefore; Forbidden where no operation is left.
     """
     check_host_id("externalUserId", request.external_user_id)
     check_host_id("externalOrganizationId", request.external_organization_id)
     _check_email(request.email)
-    expires_at = now + _life(request.expires_in)
+    expires_at = now + _life(request.expires_in, settings)
     scope, denied = _scope(request.allowed_operations, ceiling)
     return Plan(
         now, _not_before(request.not_before, now, expires_at), expires_at, scope, denied, _metadata(request.metadata)
@@ -54,7 +50,7 @@ def check_host_id(field: str, value: str | UnsetType) -> None:
 
 
 def invalid(field: str, rule: str) -> ValidationFailed:
-    return ValidationFailed(f"{field} {rule}.", details=(Detail(field, rule),))
+    return ValidationFailed.of(field, rule)
 
 
 def _check_email(email: str | UnsetType) -> None:
@@ -65,9 +61,12 @@ def _check_email(email: str | UnsetType) -> None:
         raise invalid("email", "must be an email address, like ada@example.com")
 
 
-def _life(expires_in: float) -> int:
-    if expires_in != math.floor(expires_in) or not LIFE_SECONDS_MIN <= expires_in <= LIFE_SECONDS_MAX:
-        rule = f"must be whole seconds from {LIFE_SECONDS_MIN} to {LIFE_SECONDS_MAX}"
+def _life(expires_in: float | UnsetType, settings: IssuerSettings) -> int:
+    if expires_in is UNSET:
+        return settings.default_expires_in
+    least, most = settings.min_expires_in, settings.max_expires_in
+    if expires_in != math.floor(expires_in) or not least <= expires_in <= most:
+        rule = f"must be whole seconds from {least} to {most}"
         raise InvalidExpiration(f"expiresIn {rule}.", details=(Detail("expiresIn", rule),))
     return int(expires_in)
 

@@ -51,7 +51,7 @@ class Explained(NamedTuple):
 
 
 class _Desk(NamedTuple):
-    """What tokens of one issuer are held against. Made anew whenever the issuer's keys change."""
+    """What tokens of one issuer are held against. Made anew whenever its keys or its audience change."""
 
     keys: KeySet
     expect: Expectation
@@ -182,7 +182,7 @@ class Verifying:
     async def _desk(self, issuer: Issuer, *, look_again: bool = False) -> _Desk:
         keys = (await (self._keyring.look_again(issuer) if look_again else self._keyring.of(issuer))).verifying
         desk = self._desks.get(issuer.number)
-        if desk is None or desk.keys is not keys:
+        if desk is None or desk.keys is not keys or desk.expect.audience != issuer.audience:
             expect = Expectation(
                 issuer=issuer.url,
                 audience=issuer.audience,

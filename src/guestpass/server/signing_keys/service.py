@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -39,6 +40,11 @@ class Keyring:
         self._keys: dict[int, IssuerKeys] = {}
         self._loaded_at: dict[int, float] = {}
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def lacking(self, issuers: Iterable[int]) -> list[int]:
+        """Return those that have no key of the configured algorithm: new ones, or all where the setting was changed."""
+        having = await self._store.read(lambda tx: sql.issuers_with(tx, self._algorithm))
+        return [issuer for issuer in issuers if issuer not in having]
 
     async def make_missing(self, issuer: Issuer) -> None:
         """Make the issuer a key of the configured algorithm if it has none, in one transaction with that look.

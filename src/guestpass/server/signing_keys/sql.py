@@ -17,6 +17,12 @@ async def of_issuer(tx: Transaction, issuer: int) -> list[StoredKey]:
     return [StoredKey(*row) for row in rows]
 
 
+async def issuers_with(tx: Transaction, algorithm: str) -> set[int]:
+    """Return the issuers that have a key of this algorithm."""
+    rows = await tx.fetch("SELECT DISTINCT issuer FROM signing_keys WHERE algorithm = ?", (algorithm,))
+    return {row[0] for row in rows}
+
+
 async def add(tx: Transaction, issuer: int, key: StoredKey, *, now: int) -> None:
     await tx.execute(
         f"INSERT INTO signing_keys (issuer, {_COLUMNS}, created_at) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
