@@ -11,7 +11,7 @@ from guestpass.server.app import open_service
 from guestpass.server.operate.settings import Settings, SettingsError
 from guestpass.server.storage.sealing import Sealer
 from http_caller import BASE_URL
-from world import MASTER_KEY
+from world import MASTER_KEY, World
 
 
 async def settle(world, project_id, environment="test", **changes):
@@ -139,6 +139,22 @@ async def test_lives_lie_within_what_the_project_allows(world):
             await world.mint("ada", expiresIn=seconds)
         assert "from 120 to 600" in replies[0].json["message"]
     assert (await world.neighbour.mint("ada")).answer["expiresIn"] == 3600
+
+
+async def test_each_key_of_a_project_mints_as_often_as_the_project_says():
+    """Its own limit, wider or closer than the server's; 0 is any number."""
+    async with World.opened(mints_per_minute=2) as world:
+        project = await default_project(world)
+        await settle(world, project, mints_per_minute=3)
+        assert [await status_of_mint(world.host) for _ in range(4)] == [201, 201, 201, 429]
+        assert [await status_of_mint(await world.key()) for _ in range(3)] == [201] * 3, "each key has its own"
+        assert [await status_of_mint(world.neighbour) for _ in range(3)] == [201, 201, 429]
+        await settle(world, project, mints_per_minute=0)
+        assert await status_of_mint(world.host) == 201
+
+
+async def status_of_mint(host):
+    return (await host.post("/v1/session-tokens", {"externalUserId": "ada"})).status
 
 
 BROKEN = {

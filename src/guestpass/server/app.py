@@ -201,7 +201,7 @@ async def open_service(
         verifying=Verifying(store, issuers, keyring, clock, prefix_word=settings.token_prefix),
         derivation=derivation,
         jobs=Jobs(cleaning, (cleaning.purge, signed_requests.purge)),
-        limits=RateLimits(_limits(settings), clock, _shared_counts(settings, base_url, clock)),
+        limits=RateLimits(_limits(settings), issuers, clock, _shared_counts(settings, base_url, clock)),
         proxies=TrustedProxies(networks_of(settings.trusted_proxies)),
         clock=clock,
         entropy=entropy,

@@ -16,6 +16,7 @@ from guestpass.server.http.counting import Counter
 from guestpass.server.http.exchange import Answer, Exchange
 from guestpass.server.http.routes import Bucket, Handler, Route
 from guestpass.server.http.shared_counts import SHARES, SharedCounts
+from guestpass.server.projects.service import Issuers
 
 # What a genuine credential earns at its end, or a page without one. Nobody guesses with these, so they do not count as
 # failed; there may be as many of them as there may be good requests.
@@ -40,8 +41,9 @@ class Limits(NamedTuple):
 class RateLimits:
     """Counts, and refuses beyond ``limits``. ``shared``: the counts of several servers; None: each counts for itself."""
 
-    def __init__(self, limits: Limits, clock: Clock, shared: SharedCounts | None = None) -> None:
+    def __init__(self, limits: Limits, issuers: Issuers, clock: Clock, shared: SharedCounts | None = None) -> None:
         self._limits = limits
+        self._issuers = issuers
         self._shared = shared
         self._failures = Counter("failures", clock)
         self._mints = Counter("mints", clock)
@@ -93,9 +95,10 @@ class RateLimits:
             internal=f"{counter.name} of {subject}; {error.code}",
         )
 
-    def mints_per_minute(self, _: ApiKey) -> int:
-        """Return how often a key may mint in a minute; 0: any number of times."""
-        return self._limits.mints
+    async def mints_per_minute(self, key: ApiKey) -> int:
+        """Return how often a key may mint in a minute, as its project says, else the server; 0: any number of times."""
+        of_project = (await self._issuers.by_number(key.issuer)).settings.mints_per_minute
+        return self._limits.mints if of_project is None else of_project
 
     async def settled(self) -> None:
         """Wait until what was to be told to the other servers is told."""
@@ -107,7 +110,7 @@ class RateLimits:
             await self._shared.close()
 
     async def _take_mint(self, key: ApiKey) -> None:
-        limit = self.mints_per_minute(key)
+        limit = await self.mints_per_minute(key)
         if limit:
             wait = await self._take(self._mints, key.id.hex(), limit)
             if wait:
