@@ -2,8 +2,8 @@
 
 from guestpass.server.storage.migrations import ddl
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 # One row a setting that differs from its default, so that a new one needs no migration, and a server that does not
 # know it leaves it alone.
