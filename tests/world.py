@@ -25,7 +25,7 @@ import structlog
 from guestpass.core import ids
 from guestpass.core.callers.api_key import ALL_CAN
 from guestpass.core.tokens import operations
-from guestpass.errors import Unavailable
+from guestpass.errors import NotFound, Unavailable
 from guestpass.server.app import Service, create_app, open_service
 from guestpass.server.operate.settings import Settings
 from guestpass.server.projects.service import Issuer
@@ -250,7 +250,7 @@ class World:
             with structlog.testing.capture_logs() as world.log_lines:
                 world.host = await world.key("test")
                 world.live = await world.key("live")
-                world.neighbour = await world.key("test", project=await world.project("The neighbour"))
+                world.neighbour = await world.key("test", project=await world.neighbours_project())
                 yield world
         finally:
             await service.close()
@@ -271,8 +271,15 @@ class World:
         return Host(self.http, issuer, new.key.public_id, new.secret)
 
     async def project(self, name: str) -> str:
-        """Make a project and return its id."""
+        """Make a project and return its id. Raises: Conflict."""
         return (await self.service.make_project(name)).id
+
+    async def neighbours_project(self) -> str:
+        """Return the id of the neighbour's project; where a world was there before, it has it."""
+        try:
+            return (await self.service.issuers.project("The neighbour")).id
+        except NotFound:
+            return await self.project("The neighbour")
 
     async def mint(self, user: str = "ada", **fields: Any) -> Session:
         """Let ``host`` mint a session for a user; the fields are those of the API. Raises: Refused."""
