@@ -9,6 +9,8 @@ import inspect
 
 import pytest
 
+import engines
+from guestpass.server.storage.sqlite import MEMORY
 from servers import postgres, valkey
 from servers.processes import Home
 from world import World
@@ -20,15 +22,53 @@ def pytest_pycollect_makeitem(obj):
         pytest.mark.anyio(obj)
 
 
+def pytest_generate_tests(metafunc):
+    over = getattr(metafunc.module, "ENGINES", None)
+    if over is not None and "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", over, scope="module")
+
+
 @pytest.fixture
 def anyio_backend():
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def engine():
+    """The engine under a test's store, where its module does not name several."""
+    return engines.SQLITE
+
+
 @pytest.fixture
-async def world():
+def place(engine, request):
+    """Where a store of one's own is, migrated: in memory, or at a URL."""
+    return request.getfixturevalue("migrated_url") if engine == engines.POSTGRESQL else MEMORY
+
+
+@pytest.fixture
+def migrated_url(databases):
+    with databases.fresh(engines.migrate_database) as url:
+        yield url
+
+
+@pytest.fixture
+async def store(place):
+    store = await engines.migrated(place)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def tx(store):
+    """A transaction of which nothing remains."""
+    async with engines.transaction(store) as tx:
+        yield tx
+
+
+@pytest.fixture
+async def world(place):
     """A service of one's own: fake clock, seeded entropy, three backends."""
-    async with World.opened() as world:
+    async with World.opened(database_url=place if engines.is_url(place) else "") as world:
         yield world
 
 

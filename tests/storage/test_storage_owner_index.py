@@ -9,15 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stored_sessions import ISSUER, NOW_MS, found_ids, key_of, migrated, row
 
+from engines import EVERY_ENGINE
 from guestpass.core import ids
 from guestpass.server.sessions import index, sql
 from guestpass.server.storage import distinct
 from guestpass.server.storage.group_commit import run_now
 from guestpass.server.storage.sqlite import SqliteTransaction
 
+ENGINES = EVERY_ENGINE
 LONG_SETTLED_MS = NOW_MS + 10 * index.SETTLED_MS
 USERS = ("ada", "bob", "cy")
 ORGANIZATIONS = (None, "acme", "bolt")
+OWNERS = (None, *map(key_of, USERS), key_of("acme"), key_of("nobody"))
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +30,7 @@ def connection():
         yield connection
 
 
-@pytest.fixture
-def tx(connection):
-    """A transaction of which nothing remains."""
-    connection.execute("BEGIN")
-    yield SqliteTransaction(connection)
-    connection.execute("ROLLBACK")
-
-
-def add(tx, count, *, dice, issuer=ISSUER, start_ms=NOW_MS):
+async def add(tx, count, *, dice, issuer=ISSUER, start_ms=NOW_MS):
     """Write sessions of random owners, close enough in time that many share a millisecond; return their rows."""
     rows = [
         row(
@@ -47,12 +42,16 @@ def add(tx, count, *, dice, issuer=ISSUER, start_ms=NOW_MS):
         )
         for number in range(count)
     ]
-    run_now(sql.add(tx, rows))
+    await sql.add(tx, rows)
     return rows
 
 
-def found(tx, owner, **edges):
-    return run_now(found_ids(tx, ISSUER, owner, **edges))
+async def add_run(tx, run_sessions, *, now_ms=LONG_SETTLED_MS):
+    return await index.add_run(tx, ISSUER, now_ms=now_ms, run_sessions=run_sessions)
+
+
+async def found(tx, owner, **edges):
+    return await found_ids(tx, ISSUER, owner, **edges)
 
 
 def owned(rows, owner, *, below=index.AFTER_ALL_IDS, above=b""):
@@ -61,75 +60,89 @@ def owned(rows, owner, *, below=index.AFTER_ALL_IDS, above=b""):
     return sorted((one for one in mine if above <= one < below), reverse=True)
 
 
+async def check_look_ups(tx, *, count, run_sessions, runs, owner, edges, seed):
+    rows = await add(tx, count, dice=random.Random(seed))
+    await add(tx, 20, dice=random.Random(seed), issuer=ISSUER + 1)
+    for _ in range(runs):
+        await add_run(tx, run_sessions)
+    above, below = (ids.first_of(NOW_MS + edge) for edge in edges)
+    assert await found(tx, owner) == owned(rows, owner)
+    assert await found(tx, owner, below=below, above=above) == owned(rows, owner, below=below, above=above)
+    for one in rows[::7]:  # a cursor stands on an id itself
+        assert await found(tx, owner, below=one.id) == owned(rows, owner, below=one.id)
+        assert await found(tx, owner, above=one.id) == owned(rows, owner, above=one.id)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_look_up_finds_what_a_search_of_everything_finds(tx, seed):
+    dice = random.Random(seed)
+    await check_look_ups(
+        tx,
+        count=dice.randrange(61),
+        run_sessions=dice.randrange(1, 18),
+        runs=dice.randrange(9),
+        owner=dice.choice(OWNERS),
+        edges=(dice.randrange(-2, 23), dice.randrange(-2, 23)),
+        seed=seed,
+    )
+
+
 @given(
     count=st.integers(0, 60),
     run_sessions=st.integers(1, 17),
     runs=st.integers(0, 8),
-    owner=st.sampled_from([None, *map(key_of, USERS), key_of("acme"), key_of("nobody")]),
+    owner=st.sampled_from(OWNERS),
     edges=st.tuples(st.integers(-2, 22), st.integers(-2, 22)),
     seed=st.integers(0, 1000),
 )
-def test_a_look_up_finds_what_a_search_of_everything_finds(connection, count, run_sessions, runs, owner, edges, seed):
+def test_a_look_up_on_sqlite_finds_it_in_every_case(connection, **case):
     connection.execute("BEGIN")
     try:
-        tx = SqliteTransaction(connection)
-        rows = add(tx, count, dice=random.Random(seed))
-        add(tx, 20, dice=random.Random(seed), issuer=ISSUER + 1)
-        for _ in range(runs):
-            run_now(index.add_run(tx, ISSUER, now_ms=LONG_SETTLED_MS, run_sessions=run_sessions))
-        above, below = (ids.first_of(NOW_MS + edge) for edge in edges)
-        assert found(tx, owner) == owned(rows, owner)
-        assert found(tx, owner, below=below, above=above) == owned(rows, owner, below=below, above=above)
-        for one in rows[::7]:  # a cursor stands on an id itself
-            assert found(tx, owner, below=one.id) == owned(rows, owner, below=one.id)
-            assert found(tx, owner, above=one.id) == owned(rows, owner, above=one.id)
+        run_now(check_look_ups(SqliteTransaction(connection), **case))
     finally:
         connection.execute("ROLLBACK")
 
 
-def test_a_run_waits_until_no_mint_under_way_can_commit_beside_it(tx):
-    rows = add(tx, 4, dice=random.Random(1))
+async def test_a_run_waits_until_no_mint_under_way_can_commit_beside_it(tx):
+    rows = await add(tx, 4, dice=random.Random(1))
     youngest_ms = rows[-1].minted_ms
-    assert not run_now(index.add_run(tx, ISSUER, now_ms=youngest_ms + index.SETTLED_MS - 1, run_sessions=4))
-    assert run_now(index.add_run(tx, ISSUER, now_ms=youngest_ms + index.SETTLED_MS, run_sessions=4))
-    assert not run_now(index.add_run(tx, ISSUER, now_ms=LONG_SETTLED_MS, run_sessions=1)), "nothing is left"
+    assert not await add_run(tx, 4, now_ms=youngest_ms + index.SETTLED_MS - 1)
+    assert await add_run(tx, 4, now_ms=youngest_ms + index.SETTLED_MS)
+    assert not await add_run(tx, 1), "nothing is left"
 
 
-def test_an_unfinished_run_is_not_indexed(tx):
-    add(tx, 9, dice=random.Random(1))
-    assert [run_now(index.add_run(tx, ISSUER, now_ms=LONG_SETTLED_MS, run_sessions=4)) for _ in range(3)] == [
-        True,
-        True,
-        False,
-    ]
+async def test_an_unfinished_run_is_not_indexed(tx):
+    await add(tx, 9, dice=random.Random(1))
+    assert [await add_run(tx, 4) for _ in range(3)] == [True, True, False]
 
 
-def test_a_run_is_forgotten_when_all_of_its_sessions_are_past(tx):
-    rows = sorted(add(tx, 9, dice=random.Random(1)), key=lambda one: one.id)
+async def test_a_run_is_forgotten_when_all_of_its_sessions_are_past(tx):
+    rows = sorted(await add(tx, 9, dice=random.Random(1)), key=lambda one: one.id)
     for _ in range(3):
-        run_now(index.add_run(tx, ISSUER, now_ms=LONG_SETTLED_MS, run_sessions=3))
-    assert run_now(index.forget_runs(tx, ISSUER, rows[2].id)) == 0, "its last session is not below the edge"
+        await add_run(tx, 3)
+    assert await index.forget_runs(tx, ISSUER, rows[2].id) == 0, "its last session is not below the edge"
     gone = sum(1 + (one.organization_key is not None) for one in rows[:3])
-    assert run_now(index.forget_runs(tx, ISSUER, rows[3].id)) == gone
-    assert found(tx, key_of("ada")) == owned(rows[3:], key_of("ada"))
+    assert await index.forget_runs(tx, ISSUER, rows[3].id) == gone
+    assert await found(tx, key_of("ada")) == owned(rows[3:], key_of("ada"))
 
 
-def test_a_look_up_probes_runs_and_sorts_nothing(connection, tx):
+def test_a_look_up_on_sqlite_probes_runs_and_sorts_nothing(connection):
     """SQLite once took one run's rows for all the rows of all the runs: a thousand times the work."""
     statements = []
     connection.set_trace_callback(statements.append)
-    found(tx, key_of("ada"), below=ids.first_of(NOW_MS), above=ids.first_of(0))
+    tx = SqliteTransaction(connection)
+    run_now(found(tx, key_of("ada"), below=ids.first_of(NOW_MS), above=ids.first_of(0)))
     connection.set_trace_callback(None)
     plans = [plan[3] for one in statements for plan in connection.execute(f"EXPLAIN QUERY PLAN {one}")]
     assert not any("TEMP" in plan or "SCAN" in plan for plan in plans), plans
     assert any("run=? AND owner=? AND id>? AND id<?" in plan for plan in plans), plans
 
 
-def test_the_issuers_are_found_without_reading_their_sessions(tx):
+async def test_the_issuers_are_found_without_reading_their_sessions(tx):
     for issuer in (2, 3, 70):
-        run_now(sql.add(tx, [row(issuer=issuer, entropy=n) for n in range(3)]))
-    assert run_now(distinct.values(tx, "sessions", "issuer")) == [2, 3, 70]
-    assert run_now(distinct.values(tx, "cuts", "issuer")) == []
+        await sql.add(tx, [row(issuer=issuer, entropy=n) for n in range(3)])
+    assert await distinct.values(tx, "sessions", "issuer") == [2, 3, 70]
+    assert await distinct.values(tx, "cuts", "issuer") == []
 
 
 async def test_a_mint_whose_clock_is_behind_the_index_is_given_a_later_id_and_is_found(world):

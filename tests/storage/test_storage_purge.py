@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from stored_sessions import BY_US, ISSUER, NOW_MS, found_ids, key_of, migrated, row
+from stored_sessions import BY_US, ISSUER, NOW_MS, found_ids, key_of, row
 
+from engines import EVERY_ENGINE, at_once
 from guestpass.core import ids
 from guestpass.core.bounds import LIFE_SECONDS_MAX
 from guestpass.core.revocation.cutoff import Cut
@@ -16,6 +17,7 @@ from guestpass.server.revocation.model import ALL, Subject
 from guestpass.server.sessions import cleaning, index, sql
 from guestpass.server.sessions.cleaning import Cleaning
 
+ENGINES = EVERY_ENGINE
 DAY_MS = 86_400_000
 RETENTION_DAYS = 30
 KEPT_MS = RETENTION_DAYS * DAY_MS + LIFE_SECONDS_MAX * 1000
@@ -25,22 +27,8 @@ TABLES = (
 )  # fmt: skip
 
 
-@pytest.fixture
-async def store():
-    store = migrated()
-    yield store
-    await store.close()
-
-
 async def purge(store, now_ms=NOW_MS):
     return await Cleaning(store, lambda: now_ms / 1000, retention_days=RETENTION_DAYS).purge()
-
-
-async def at_once(store, act):
-    async def alone(tx, items):
-        return [await act(tx) for _ in items]
-
-    return await store.write(alone, None)
 
 
 async def fill(tx, times_ms, *, issuer=ISSUER):

@@ -1,0 +1,71 @@
+"""The engines that a store may have. What is said of one holds for all of them, so tests run over each:
+
+    ENGINES = EVERY_ENGINE
+
+in a module lets every test in it that asks for ``store``, ``tx`` or ``world`` run once for each engine; see the
+``conftest.py`` beside this file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from guestpass.server.storage import migrate
+from guestpass.server.storage.postgres import _BEGIN, PostgresStore, PostgresTransaction
+from guestpass.server.storage.sqlite import MEMORY, SqliteStore, SqliteTransaction
+
+SQLITE, POSTGRESQL = EVERY_ENGINE = ("sqlite", "postgresql")
+
+
+def store_at(place, **options):
+    """Open a store at a path, or at a URL."""
+    return PostgresStore(place, **options) if is_url(place) else SqliteStore(place, **options)
+
+
+def is_url(place):
+    return str(place).startswith("postgresql://")
+
+
+async def migrated(place=MEMORY, **options):
+    """Open it, and bring it to the schema of this version."""
+    store = store_at(place, **options)
+    if is_url(place):
+        await migrate.upgrade_postgres(store)
+    else:
+        migrate.upgrade(store)
+    return store
+
+
+def migrate_database(url):
+    """Prepare an empty database; ``databases.fresh`` copies it for every test."""
+
+    async def prepare():
+        await (await migrated(url)).close()
+
+    asyncio.run(prepare())
+
+
+@contextlib.asynccontextmanager
+async def transaction(store):
+    """A transaction of which nothing remains."""
+    if isinstance(store, SqliteStore):
+        with store.exclusively() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield SqliteTransaction(connection)
+            finally:
+                connection.execute("ROLLBACK")
+    else:
+        async with store._writers.lent(_BEGIN) as connection:
+            yield PostgresTransaction(connection, None)
+            await connection.execute("ROLLBACK")
+
+
+async def at_once(store, act):
+    """Run ``await act(tx)`` in a transaction of its own, and return what it returns."""
+
+    async def alone(tx, items):
+        return [await act(tx) for _ in items]
+
+    return await store.write(alone, None)
