@@ -47,7 +47,7 @@ def place(engine, request):
 
 @pytest.fixture
 def migrated_url(databases):
-    with databases.fresh(engines.migrate_database) as url:
+    with databases.fresh(engines.migrate_database, engines.WIPE) as url:
         yield url
 
 

@@ -6,6 +6,10 @@ import asyncio
 
 import pytest
 
+from engines import EVERY_ENGINE
+
+ENGINES = EVERY_ENGINE
+
 UNKNOWN_CUSTOMER = "cust_01q3dcbd00fkhb236cvbnzk61r"
 
 

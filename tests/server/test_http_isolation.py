@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from engines import EVERY_ENGINE
+
+ENGINES = EVERY_ENGINE
+
 UNKNOWN = {"sess": "sess_01q3dcbd00fkhb236cvbnzk61r", "cust": "cust_01q3dcbd00fkhb236cvbnzk61r", "key": "key_01q3dcbd00fkhb236cvbnzk61r"}  # fmt: skip
 BY_ID = {
     "GET /v1/sessions/{id}": ("GET", "/v1/sessions/{sess}", None),

@@ -6,8 +6,11 @@ import asyncio
 
 import pytest
 
+from engines import EVERY_ENGINE
 from guestpass.core import times
 from world import START
+
+ENGINES = EVERY_ENGINE
 
 SELECTORS = {
     "id": "sess_01q3dcbd00fkhb236cvbnzk61r",

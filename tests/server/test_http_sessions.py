@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from engines import EVERY_ENGINE
 from guestpass.core import times
+
+ENGINES = EVERY_ENGINE
 
 SESSION_FIELDS = {
     "id", "environment", "status", "renewable", "format", "customerId", "externalUserId", "externalOrganizationId",

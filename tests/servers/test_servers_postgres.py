@@ -46,6 +46,19 @@ def test_what_a_database_is_to_begin_with_is_made_once_and_copied(databases):
     assert len(made) == 1
 
 
+def test_a_used_database_is_wiped_for_the_next(databases):
+    def prepare(url):
+        sql(url, "CREATE TABLE notes (word text)")
+
+    urls = []
+    for _ in range(2):
+        with databases.fresh(prepare, "DELETE FROM notes") as url:
+            assert words(url) == []
+            sql(url, "INSERT INTO notes VALUES ('here')")
+            urls.append(url)
+    assert urls[0] == urls[1]
+
+
 def test_an_address_in_the_environment_wins(home, server):
     with (
         databases(home, {"GUESTPASS_TEST_DATABASE_URL": server.url()}) as given,

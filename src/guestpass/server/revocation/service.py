@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from guestpass.core import ids
@@ -27,6 +27,7 @@ __all__ = [
     "cuts_to_list",
     "end_one",
     "ending_in",
+    "endings_in",
     "floors",
     "forget_older_than",
     "issuers_with_cuts_due",
@@ -132,6 +133,19 @@ async def ending_in(
     minted_ms = ids.unix_ms_of(session_id)
     cuts = [] if minted_ms >= horizon else await sql.cuts_over(tx, issuer, subjects, minted_ms=minted_ms)
     return ending_of(minted_ms, own, cuts)
+
+
+async def endings_in(
+    tx: Transaction, issuer: int, sessions: Sequence[tuple[bytes, SubjectsOfSession, Ending | None]], horizon: int
+) -> list[Ending | None]:
+    """Do the same for many sessions, (id, subjects, its own ending) each, in a few statements."""
+    covered = [(ids.unix_ms_of(one), subjects) for one, subjects, _ in sessions if ids.unix_ms_of(one) < horizon]
+    asked = {subject for _, subjects in covered for subject in subjects.each()}
+    cuts = await sql.cuts_of(tx, issuer, asked, minted_ms=min((ms for ms, _ in covered), default=horizon))
+    return [
+        ending_of(ids.unix_ms_of(one), own, [cut for subject in subjects.each() for cut in cuts.get(subject, ())])
+        for one, subjects, own in sessions
+    ]
 
 
 async def look_up_ending(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from guestpass.core import ids
-from guestpass.core.revocation.cutoff import Cut, Ending
+from guestpass.core.revocation.cutoff import Cut, CutKind, Ending
 from guestpass.server.revocation.model import NOBODY_IN_PARTICULAR, Subject, SubjectsOfSession
 from guestpass.server.revocation.status_lists import Entry
 from guestpass.server.storage import distinct
@@ -42,6 +42,26 @@ async def cuts_over(tx: Transaction, issuer: int, subjects: SubjectsOfSession, *
 async def look_up_cuts_over(store: Store, issuer: int, subjects: SubjectsOfSession, *, minted_ms: int) -> list[Cut]:
     """Do the same outside a transaction, for the path of every request."""
     return _cuts(await store.look_up(_CUTS, _parameters(issuer, subjects, minted_ms)))
+
+
+async def cuts_of(
+    tx: Transaction, issuer: int, subjects: Iterable[Subject], *, minted_ms: int
+) -> dict[Subject, list[Cut]]:
+    """Return the cuts of any of the subjects that could cover sessions minted from then on."""
+    keys: dict[CutKind, list[bytes]] = {}
+    for subject in subjects:
+        keys.setdefault(subject.kind, []).append(subject.key)
+    found: dict[Subject, list[Cut]] = {}
+    for kind, some in keys.items():
+        rows = await tx.fetch_among(
+            "SELECT subject, before_ms, revoked_at_ms, revoked_by, reissue FROM cuts"
+            " WHERE issuer = ? AND kind = ? AND before_ms > ? AND subject IN (?*)",
+            (issuer, kind, minted_ms),
+            some,
+        )
+        for key, *rest in rows:
+            found.setdefault(Subject(kind, key), []).extend(_cuts([tuple(rest)]))
+    return found
 
 
 async def cuts_above(tx: Transaction, issuer: int, minted_ms: int, *, most: int) -> list[tuple[Subject, Cut]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -29,6 +29,9 @@ _NAMES = {"user": "customer", "api_key": "API key"}
 COUNT_MAX = 10_000  # living sessions that a revoke counts exactly
 CHUNK = 250  # sessions that are read in one statement
 EXAMINED_MAX = 50_000  # sessions that a count or a page looks at before it gives up: about half a second
+
+
+_Judged: TypeAlias = tuple[SessionRow, Ending | None, bool]  # what ended it, and whether it is used up
 
 
 class EndOne(NamedTuple):
@@ -192,7 +195,7 @@ async def _count_ended_by(tx: Transaction, made: CutMade, now: int) -> int | Non
     )
     by_this_cut = await revocation.EndedBy.of(tx, made, oldest_ms=ids.unix_ms_of(oldest_living))
     examined = 0
-    async for some in _in_chunks(candidates):
+    async for some in _in_chunks(candidates, CHUNK):
         examined += len(some)
         if count > COUNT_MAX or examined > EXAMINED_MAX:
             return None
@@ -201,11 +204,11 @@ async def _count_ended_by(tx: Transaction, made: CutMade, now: int) -> int | Non
     return count if count <= COUNT_MAX else None
 
 
-async def _in_chunks(session_ids: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+async def _in_chunks(session_ids: AsyncIterator[bytes], size: int) -> AsyncIterator[list[bytes]]:
     some: list[bytes] = []
     async for session_id in session_ids:
         some.append(session_id)
-        if len(some) == CHUNK:
+        if len(some) == size:
             yield some
             some = []
     if some:
@@ -214,37 +217,41 @@ async def _in_chunks(session_ids: AsyncIterator[bytes]) -> AsyncIterator[list[by
 
 async def _page(tx: Transaction, listing: Listing, now: int) -> SessionPage:
     """Return up to ``limit`` views; fewer, with a cursor, where hardly any session has the status asked for."""
-    views: list[SessionView] = []
+    shown: list[_Judged] = []
     last = None
     examined = 0
-    async for found in _listed(tx, listing):
-        if len(views) == listing.limit or examined == EXAMINED_MAX:
-            return SessionPage(views, last)
-        examined += 1
-        last = ids.encode("page", found[0].id)
-        view = await _view(tx, found, now)
-        if listing.status in (None, view.status):
-            views.append(view)
-    return SessionPage(views, None)
+    candidates = index.newest_first(tx, listing.issuer, listing.owner, below=listing.below)
+    async for some in _in_chunks(candidates, listing.limit + 1 if listing.status is None else CHUNK):
+        for row, ending, used_up in await _judged(tx, listing.issuer, some):
+            fits = listing.organization in (None, row.organization_key)
+            if examined == EXAMINED_MAX or (fits and len(shown) == listing.limit):
+                return SessionPage(await _views(tx, listing.issuer, shown, now), last)
+            examined += 1
+            last = ids.encode("page", row.id)
+            if fits and listing.status in (None, _status(row, ending, now, used_up=used_up)):
+                shown.append((row, ending, used_up))
+    return SessionPage(await _views(tx, listing.issuer, shown, now), None)
 
 
-async def _listed(tx: Transaction, listing: Listing) -> AsyncIterator[sql.Found]:
-    async for session_id in index.newest_first(tx, listing.issuer, listing.owner, below=listing.below):
-        found = await sql.find(tx, listing.issuer, session_id)
-        if found is not None and listing.organization in (None, found[0].organization_key):
-            yield found
+async def _judged(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> list[_Judged]:
+    """Read sessions, each with what ended it and whether it is used up, in few statements; in the order of their ids."""
+    found = await sql.find_each(tx, issuer, session_ids)
+    horizon = found[0][2] if found else 0
+    endings = await revocation.endings_in(tx, issuer, [(row.id, row.subjects, own) for row, own, _ in found], horizon)
+    uses = await sql.uses_of_each(tx, issuer, [row.id for row, _, _ in found if row.max_uses is not None])
+    return [
+        (row, ending, row.is_used_up(uses.get(row.id, 0))) for (row, _, _), ending in zip(found, endings, strict=True)
+    ]
+
+
+async def _views(tx: Transaction, issuer: int, shown: Sequence[_Judged], now: int) -> list[SessionView]:
+    metadata = await sql.metadata_of_each(tx, issuer, [row.id for row, _, _ in shown])
+    return [view_of(row, ending, now, metadata=metadata.get(row.id), used_up=used_up) for row, ending, used_up in shown]
 
 
 async def _view_by_id(tx: Transaction, issuer: int, key: bytes, now: int) -> SessionView | None:
-    found = await sql.find(tx, issuer, key)
-    return await _view(tx, found, now) if found else None
-
-
-async def _view(tx: Transaction, found: sql.Found, now: int) -> SessionView:
-    row = found[0]
-    uses = 0 if row.max_uses is None else await sql.uses_of(tx, row.issuer, row.id)
-    metadata = await sql.metadata_of(tx, row.issuer, row.id)
-    return view_of(row, await _ending(tx, found), now, metadata=metadata, used_up=row.is_used_up(uses))
+    views = await _views(tx, issuer, await _judged(tx, issuer, [key]), now)
+    return views[0] if views else None
 
 
 def view_of(
@@ -259,14 +266,7 @@ def view_of(
     return SessionView(
         id=row.public_id,
         environment=environment_of(row.issuer),
-        status=status_of(
-            ended=ending is not None,
-            suspended=False,
-            not_before=row.not_before,
-            expires_at=row.expires_at,
-            now=now,
-            used_up=used_up,
-        ),
+        status=_status(row, ending, now, used_up=used_up),
         renewable=False,
         format=row.format,
         customer_id=ids.encode_again(customers.WORD, row.customer_id),
@@ -281,4 +281,15 @@ def view_of(
         last_refreshed_at=None,
         revoked_at=None if ending is None else times.of_milliseconds(ending.at_ms),
         revoked_by=None if ending is None else ending.by,
+    )
+
+
+def _status(row: SessionRow, ending: Ending | None, now: int, *, used_up: bool) -> Status:
+    return status_of(
+        ended=ending is not None,
+        suspended=False,
+        not_before=row.not_before,
+        expires_at=row.expires_at,
+        now=now,
+        used_up=used_up,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from guestpass.core.revocation.cutoff import Ending
 from guestpass.server.sessions.model import SessionRow
@@ -62,13 +62,19 @@ async def find(tx: Transaction, issuer: int, session_id: bytes) -> Found | None:
     return _found(row) if row else None
 
 
+async def find_each(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> list[Found]:
+    """Return those of many that are there, in the order of ``session_ids``."""
+    rows = await tx.fetch_among(f"{_FIND_START} WHERE s.issuer = ? AND s.id IN (?*)", (issuer,), session_ids)
+    by_id = {found[0].id: found for found in map(_found, rows)}
+    return [by_id[one] for one in session_ids if one in by_id]
+
+
 async def find_living(
     tx: Transaction, issuer: int, session_ids: Sequence[bytes], *, now: int
 ) -> list[tuple[SessionRow, Ending | None]]:
     """Return those that have not expired, each with its own ending."""
-    rows = await tx.fetch(
-        f"{_FIND_START} WHERE s.issuer = ? AND s.expires_at > ? AND s.id IN ({', '.join('?' * len(session_ids))})",
-        (issuer, now, *session_ids),
+    rows = await tx.fetch_among(
+        f"{_FIND_START} WHERE s.issuer = ? AND s.expires_at > ? AND s.id IN (?*)", (issuer, now), session_ids
     )
     return [(row, own) for row, own, _ in map(_found, rows)]
 
@@ -85,14 +91,24 @@ async def minted_with(
         yield row[0]
 
 
-async def metadata_of(tx: Transaction, issuer: int, session_id: bytes) -> str | None:
-    row = await tx.fetch_one("SELECT metadata FROM session_metadata WHERE issuer = ? AND id = ?", (issuer, session_id))
-    return row[0] if row else None
+async def metadata_of_each(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> dict[bytes, str]:
+    return await _of_each(tx, "SELECT id, metadata FROM session_metadata", issuer, session_ids)
+
+
+async def _of_each(tx: Transaction, select: str, issuer: int, session_ids: Sequence[bytes]) -> dict[bytes, Any]:
+    if not session_ids:
+        return {}
+    rows = await tx.fetch_among(f"{select} WHERE issuer = ? AND id IN (?*)", (issuer,), session_ids)
+    return {row[0]: row[1] for row in rows}
 
 
 async def uses_of(tx: Transaction, issuer: int, session_id: bytes) -> int:
     row = await tx.fetch_one(_USES, (issuer, session_id))
     return row[0] if row else 0
+
+
+async def uses_of_each(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> dict[bytes, int]:
+    return await _of_each(tx, "SELECT id, uses FROM session_uses", issuer, session_ids)
 
 
 async def look_up_uses(store: Store, issuer: int, session_id: bytes) -> int:

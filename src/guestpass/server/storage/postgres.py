@@ -86,6 +86,10 @@ class PostgresTransaction:
         record = await self._connection.fetchrow(to_postgres(sql), *parameters)
         return None if record is None else tuple(record)
 
+    async def fetch_among(self, sql: str, parameters: Row, values: Sequence[Any]) -> list[Row]:
+        # One array, whatever their number: a list of parameters is compared one by one with every row that is read.
+        return await self.fetch(sql.replace("IN (?*)", "= ANY (?)"), (*parameters, list(values)))
+
     async def execute(self, sql: str, parameters: Row = ()) -> int:
         status: str = await self._connection.execute(to_postgres(sql), *parameters)
         return int(status.rpartition(" ")[2])

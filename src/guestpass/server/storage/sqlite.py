@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from guestpass.errors import Unavailable
 from guestpass.server.clock import Clock, system_clock
@@ -124,6 +125,10 @@ class SqliteTransaction:
     async def fetch_one(self, sql: str, parameters: Row = ()) -> Row | None:
         row: Row | None = self._connection.execute(sql, parameters).fetchone()
         return row
+
+    async def fetch_among(self, sql: str, parameters: Row, values: Sequence[Any]) -> list[Row]:
+        places = f"({', '.join('?' * len(values))})"
+        return self._connection.execute(sql.replace("(?*)", places), (*parameters, *values)).fetchall()
 
     async def execute(self, sql: str, parameters: Row = ()) -> int:
         return self._connection.execute(sql, parameters).rowcount

@@ -49,6 +49,10 @@ class Transaction(Protocol):
         """Return the first row, or None."""
         ...
 
+    async def fetch_among(self, sql: str, parameters: Row, values: Sequence[Any]) -> list[Row]:
+        """Return the rows of which a column is one of ``values``: ``sql`` ends with ``column IN (?*)``."""
+        ...
+
     async def execute(self, sql: str, parameters: Row = ()) -> int:
         """Run a statement and return how many rows it changed."""
         ...
