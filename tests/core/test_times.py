@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,42 @@ def test_the_json_schema_suite_agrees(case):
 def test_a_time_is_read_as_unix_seconds(text, seconds):
     """A leap second counts as the second after it."""
     assert times.parse(text) == seconds
+
+
+ISO_8601 = {
+    "1970-01-01T00:00:00.5": 0.5,
+    "2023-11-14T22:13:20": 1_700_000_000,
+    "2023-11-14T22:13": 1_699_999_980,
+    "2023-11-15T00:13:20+02": 1_700_000_000,
+    "2023-11-15T03:58:20+0545": 1_700_000_000,
+    "20231114T221320,125Z": 1_700_000_000.125,
+    "20231114T2213-0000": 1_699_999_980,
+    "1998-12-31T23:59:60": 915_148_800,
+}
+
+
+@pytest.mark.parametrize(("text", "seconds"), ISO_8601.items())
+def test_iso_8601_is_read_and_without_an_offset_it_is_utc(text, seconds):
+    assert times.parse_iso_8601(text) == seconds
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case["valid"]], ids=itemgetter("data"))
+def test_what_rfc_3339_takes_is_iso_8601_too(case):
+    assert times.parse_iso_8601(case["data"]) == times.parse(case["data"])
+
+
+NOT_ISO_8601 = (
+    "", "2030-01-31", "20300131", "2030-01-31T12", "2030-01-31 12:00:00", "2030-W05-4T12:00:00", "2030-031T12:00:00",
+    "2030-01-31T12:00:00+", "2030-01-31T12:00:00+2", "2030-01-31T12:00:00 Z", "2030-01-31T12:00:00.Z", "2030-01-31T1200",
+    "20300131T12:00", "2030-02-30T12:00:00", "2030-01-31T24:00:00", "2030-01-31T12:00:00+24:00", "2030-01-31T12:00:00Z\n",
+    "12030-01-31T12:00:00Z", "-2030-01-31T12:00:00Z", "PT1H", "1893456000", "\uff12030-01-31T12:00:00Z",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOT_ISO_8601)
+def test_what_is_no_date_and_time_is_not_guessed(text):
+    with pytest.raises(ValueError, match=r"must be a date and time in ISO 8601|that exists"):
+        times.parse_iso_8601(text)
 
 
 @pytest.mark.parametrize(

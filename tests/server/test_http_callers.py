@@ -131,6 +131,7 @@ def sample(path):
 
 NEEDS = {
     ("POST", "/v1/session-tokens"): "mint",
+    ("POST", "/sessions"): "mint",
     ("DELETE", "/v1/session-tokens/{id}"): "revoke",
     ("GET", "/v1/sessions"): "read",
     ("GET", "/v1/sessions/{id}"): "read",
@@ -142,6 +143,7 @@ NEEDS = {
 }
 BODIES = {
     "/v1/session-tokens": {"externalUserId": "ada"},
+    "/sessions": {"user": {"id": "ada"}},
     "/v1/sessions/revoke": {"externalUserId": "ada"},
     "/v1/tokens/verify": {"token": "x"},
     "/v1/users/revoke": {"externalUserId": "ada"},

@@ -12,6 +12,7 @@ from guestpass.server.http.routes import ANY_METHOD
 
 ALLOW = {
     "/v1/session-tokens": "POST",
+    "/sessions": "POST",
     "/v1/session-tokens/sess_1": "DELETE",
     "/v1/sessions": "GET, HEAD",
     "/v1/sessions/sess_1": "GET, HEAD",
@@ -37,7 +38,7 @@ async def test_another_method_is_answered_with_those_that_work(shared_world, pat
         assert all(name in reply.json["message"] for name in allow.replace(", OPTIONS", "").split(", "))
 
 
-LOST = ["/", "/v1", "/v1/", "/v1/sessions/", "/v1/sessions/a/b", "/V1/sessions", "/v1//sessions", "/v2/sessions", "/sessions", "/.env", "//", "/%2e%2e", "/v1/session-tokens/", "/favicon.ico", "/v1/sessions\x00"]  # fmt: skip
+LOST = ["/", "/v1", "/v1/", "/v1/sessions/", "/v1/sessions/a/b", "/V1/sessions", "/v1//sessions", "/v2/sessions", "/sessions/", "/.env", "//", "/%2e%2e", "/v1/session-tokens/", "/favicon.ico", "/v1/sessions\x00"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", LOST)

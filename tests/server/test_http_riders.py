@@ -11,6 +11,7 @@ from guestpass.server.storage.store import Rider
 SAFE = {"GET", "HEAD"}
 BODIES = {
     "POST /v1/session-tokens": {"externalUserId": "ada"},
+    "POST /sessions": {"user": {"id": "ada"}},
     "DELETE /v1/session-tokens/{id}": None,
     "POST /v1/sessions/revoke": {"externalUserId": "ada"},
     "POST /v1/sessions/revoke by id": {"id": "{sess}"},
@@ -48,12 +49,16 @@ async def handle(world, name, riders):
     ada = await world.mint("ada")
     ids = {"sess": ada.id, "cust": (await world.host.session(ada))["customerId"]}
     method, path = name.split(" ")[:2]
-    found = world.app.routes.match(method, path.replace("{id}", ids[ID_OF.get(path.split("/")[2], "sess")]))
+    word = next((word for word in path.split("/") if word in ID_OF), "sessions")
+    found = world.app.routes.match(method, path.replace("{id}", ids[ID_OF[word]]))
     call = Exchange({"method": method, "headers": []}, None, "req_1", world.service.proxies)
     call.parameters = found.parameters
     call.caller = await world.service.api_keys.authenticate(world.host.secret)
     call.token = ada.token
-    body = BODIES[name] and {field: value.format(**ids, token=ada.token) for field, value in BODIES[name].items()}
+    body = BODIES[name] and {
+        field: value.format(**ids, token=ada.token) if isinstance(value, str) else value
+        for field, value in BODIES[name].items()
+    }
     call.body = body and msgspec.convert(body, found.route.body or found.route.form)
     call.riders = riders
     return await found.route.handler(call)

@@ -1,4 +1,4 @@
-"""Times as text: RFC 3339, always with an offset on the way in, always ``Z`` on the way out."""
+"""Times as text: RFC 3339, with an offset on the way in unless a contract says otherwise, always ``Z`` on the way out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from functools import lru_cache
 _HOUR_MINUTE = r"(?:[01]\d|2[0-3]):[0-5]\d"  # later versions of fromisoformat read 24:00
 _RFC_3339 = re.compile(rf"(\d{{4}}-\d\d-\d\d)[Tt]({_HOUR_MINUTE}):(\d\d)(\.\d+)?([Zz]|[+-]{_HOUR_MINUTE})", re.ASCII)
 _LEAP_SECOND = 60
+_OFFSET = r"([Zz]|[+-]\d\d(?::?\d\d)?)?"
+_ISO_8601 = (
+    re.compile(rf"(\d{{4}})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?{_OFFSET}", re.ASCII),
+    re.compile(rf"(\d{{4}})(\d\d)(\d\d)[Tt](\d\d)(\d\d)(?:(\d\d)(?:[.,](\d+))?)?{_OFFSET}", re.ASCII),
+)
 
 
 def parse(text: str) -> float:
@@ -32,6 +37,25 @@ def parse(text: str) -> float:
     except (ValueError, OverflowError):
         raise ValueError("is not a date and time that exists") from None
     return seconds + (float(fraction) if fraction and not leap else 0.0)
+
+
+def parse_iso_8601(text: str) -> float:
+    """Return Unix seconds of an ISO 8601 date and time, extended or basic; without an offset it is UTC.
+
+    Raises: ValueError, also for a date alone, a week or the day of a year.
+    """
+    parts = next(filter(None, (form.fullmatch(text) for form in _ISO_8601)), None)
+    if parts is None:
+        raise ValueError("must be a date and time in ISO 8601, like 2030-01-31T12:00:00Z")
+    year, month, day, hour, minute, second, fraction, offset = parts.groups()
+    if offset and offset not in "Zz":
+        digits = offset[1:].replace(":", "")
+        offset = f"{offset[0]}{digits[:2]}:{digits[2:] or '00'}"
+    moment = f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}"
+    try:
+        return parse(f"{moment}{'.' + fraction if fraction else ''}{offset or 'Z'}")
+    except ValueError:
+        raise ValueError("is not a date and time that exists") from None
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from guestpass.core.bounds import EMAIL_LENGTH_MAX, ID_LENGTH_MAX, LIFE_SECONDS_DEFAULT, MAX_USES_MAX, TOKEN_BYTES_MAX
+from guestpass.core.bounds import (
+    ANALYTICS_ID_LENGTH_MAX,
+    EMAIL_LENGTH_MAX,
+    ID_LENGTH_MAX,
+    LIFE_SECONDS_DEFAULT,
+    MAX_USES_MAX,
+    TOKEN_BYTES_MAX,
+)
 from guestpass.server.sessions.model import Format
 
 HostId = Annotated[str, Meta(min_length=1, max_length=ID_LENGTH_MAX)]
@@ -68,6 +75,32 @@ class MintAnswer(Struct, rename="camel", frozen=True, omit_defaults=True, kw_onl
     denied_operations: list[str] | UnsetType = UNSET
     external_organization_id: str | UnsetType = UNSET
     not_before: Time | UnsetType = UNSET
+
+
+class AnalyticsUser(Struct, forbid_unknown_fields=True, frozen=True):
+    id: Annotated[str, Meta(min_length=1, max_length=ANALYTICS_ID_LENGTH_MAX)]
+
+
+class AnalyticsOrganization(Struct, forbid_unknown_fields=True, frozen=True):
+    id: Annotated[str, Meta(min_length=1, max_length=ANALYTICS_ID_LENGTH_MAX)]
+
+
+class AnalyticsRequest(Struct, forbid_unknown_fields=True, frozen=True):
+    """Mint by the contract of embedded analytics, in its words. Times are ISO 8601; without an offset they are UTC."""
+
+    user: AnalyticsUser
+    organization: AnalyticsOrganization | UnsetType = UNSET
+    expiration: Annotated[
+        Time | UnsetType,
+        Meta(description="1 s to 24 h ahead, where 300 s more are taken for 24 h; by default 1 h."),
+    ] = UNSET
+    not_before: Annotated[Time | UnsetType, Meta(description="At most 60 s past, and before the end.")] = UNSET
+
+
+class AnalyticsAnswer(Struct, frozen=True):
+    """A bare JWT, which is shown this once."""
+
+    token: str
 
 
 class SessionView(Struct, rename="camel", frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from guestpass.server.projects.service import Issuer, Issuers
 from guestpass.server.revocation import service as revocation
 from guestpass.server.revocation.service import Entry, LeasedList
 from guestpass.server.sessions import index, sql
-from guestpass.server.sessions.api import MintAnswer, MintRequest
+from guestpass.server.sessions.api import AnalyticsRequest, MintAnswer, MintRequest
 from guestpass.server.sessions.claims import claims_of
 from guestpass.server.sessions.model import Mint, SessionRow, TooEarly
 from guestpass.server.sessions.policy import Plan, plan
@@ -54,7 +54,7 @@ class Minting:
         self._tally = tally
         self._lists: dict[int, LeasedList] = {}
 
-    async def mint(self, key: ApiKey, request: MintRequest, riders: Riders = ()) -> MintAnswer:
+    async def mint(self, key: ApiKey, request: MintRequest | AnalyticsRequest, riders: Riders = ()) -> MintAnswer:
         """Mint for a caller who may; the answer is given when the session is on disk.
 
         Raises: ValidationFailed, InvalidExpiration, InvalidNotBefore, Forbidden, CustomerBlocked,
@@ -67,34 +67,39 @@ class Minting:
         entry = await self._status_entry(issuer)
         floor_ms = int(now * 1000)
         while True:
-            row = self._row(key, request, planned, entry, ids.time_ordered(floor_ms, self._entropy(ids.ENTROPY_BYTES)))
+            row = self._row(key, planned, entry, ids.time_ordered(floor_ms, self._entropy(ids.ENTROPY_BYTES)))
             token, token_hash = self._token(row, issuer, signer)
             try:
-                await self._store.write(self._commit, _mint(row, token_hash, request, planned), riders)
+                await self._store.write(self._commit, _mint(row, token_hash, planned), riders)
             except TooEarly as early:
                 floor_ms = early.floor_ms  # below a cut: signed again with a later id, never answered
             else:
                 self._tally.minted(issuer.environment, row.format)
                 return _answer(row, token, issuer, planned)
 
-    def _row(self, key: ApiKey, request: MintRequest, planned: Plan, entry: Entry, session_id: bytes) -> SessionRow:
-        organization = request.external_organization_id
+    async def mint_bare(self, key: ApiKey, request: AnalyticsRequest, riders: Riders = ()) -> str:
+        """Do the same and return the token alone, without its prefix."""
+        minted = await self.mint(key, request, riders)
+        return minted.session_token.removeprefix(prefix_of(SESSION, minted.environment, word=self._prefix_word))
+
+    def _row(self, key: ApiKey, planned: Plan, entry: Entry, session_id: bytes) -> SessionRow:
+        organization = planned.external_organization_id
         return SessionRow(
             issuer=key.issuer,
             id=session_id,
             api_key_id=key.id,
-            customer_id=self._derivation.customer_id(key.issuer, request.external_user_id),
-            external_user_id=request.external_user_id,
+            customer_id=self._derivation.customer_id(key.issuer, planned.external_user_id),
+            external_user_id=planned.external_user_id,
             organization_key=(
-                None if organization is UNSET else self._derivation.organization_key(key.issuer, organization)
+                None if organization is None else self._derivation.organization_key(key.issuer, organization)
             ),
-            external_organization_id=None if organization is UNSET else organization,
+            external_organization_id=organization,
             scope=planned.scope,
             issued_at=planned.issued_at,
             not_before=planned.not_before,
             expires_at=planned.expires_at,
-            max_uses=None if request.max_uses is UNSET else request.max_uses,
-            format=request.format,
+            max_uses=planned.max_uses,
+            format=planned.format,
             status_list=entry.number,
             status_index=entry.place,
         )
@@ -175,9 +180,8 @@ async def _write(tx: Transaction, mints: list[Mint]) -> None:
         await customers.record(tx, sighting)
 
 
-def _mint(row: SessionRow, token_hash: bytes | None, request: MintRequest, planned: Plan) -> Mint:
-    email = None if request.email is UNSET else request.email
-    return Mint(row, token_hash, planned.metadata, email, request.email_verified)
+def _mint(row: SessionRow, token_hash: bytes | None, planned: Plan) -> Mint:
+    return Mint(row, token_hash, planned.metadata, planned.email, planned.email_verified)
 
 
 def _answer(row: SessionRow, token: str, issuer: Issuer, planned: Plan) -> MintAnswer:

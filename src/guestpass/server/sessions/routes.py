@@ -63,6 +63,10 @@ class SessionRoutes:
     async def mint(self, call: Exchange) -> Answer:
         return answer(await self._minting.mint(call.key, call.body, call.riders), status=201)
 
+    async def mint_for_analytics(self, call: Exchange) -> Answer:
+        token = await self._minting.mint_bare(call.key, call.body, call.riders)
+        return answer(api.AnalyticsAnswer(token), status=201)
+
     async def revoke_token(self, call: Exchange) -> Answer:
         ending = self._sessions.ending(call.key.public_id)
         at_ms, _ = await self._sessions.end_one(call.key.issuer, call.parameters["id"], ending, call.riders)
@@ -203,6 +207,12 @@ class SessionRoutes:
             Route(method="POST", path="/v1/session-tokens", handler=self.mint, tag=tokens, can="mint", bucket="mints",
                   summary="Mint a session and its token", body=api.MintRequest, answers={201: api.MintAnswer},
                   codes=("INVALID_EXPIRATION", "INVALID_NOT_BEFORE", "CUSTOMER_BLOCKED", "JWT_CONFIGURATION_ERROR")),
+            Route(method="POST", path="/sessions", handler=self.mint_for_analytics, tag=tokens, can="mint", bucket="mints",
+                  summary="Mint by the contract of embedded analytics", body=api.AnalyticsRequest,
+                  answers={201: api.AnalyticsAnswer},
+                  codes=("INVALID_EXPIRATION", "INVALID_NOT_BEFORE", "CUSTOMER_BLOCKED", "JWT_CONFIGURATION_ERROR"),
+                  note="A fixed session like every other: it can be listed, verified and revoked. Names are in snake_case "
+                  "here. Times are ISO 8601; without an offset they are UTC."),
             Route(method="DELETE", path="/v1/session-tokens/{id}", handler=self.revoke_token, tag=tokens,
                   can="revoke", summary="End a session", answers={200: api.Revoked}, codes=("NOT_FOUND",)),
             Route(method="GET", path="/v1/sessions", handler=self.page, tag=sessions, can="read",
