@@ -1,4 +1,4 @@
-"""A second server process on the same file, whose clock goes wrong by as much as a test likes."""
+"""A second server process on the same store, whose clock goes wrong by as much as a test likes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import multiprocessing
 import time
 
+import engines
 from guestpass.core.callers.api_key import ALL_CAN
 from guestpass.errors import GuestpassError
 from guestpass.server.app import open_service
@@ -13,9 +14,7 @@ from guestpass.server.operate.settings import Settings
 from guestpass.server.revocation.service import ALL, Subject
 from guestpass.server.sessions.api import MintRequest
 from guestpass.server.sessions.service import EndMany
-from guestpass.server.storage import migrate
 from guestpass.server.storage.sealing import KEY_BYTES, MasterKey, Sealer
-from guestpass.server.storage.sqlite import SqliteStore
 
 
 class Server:
@@ -26,9 +25,8 @@ class Server:
         self.key = key
 
     @classmethod
-    async def opened(cls, path, *, offset_seconds=0.0, secret=None):
-        store = SqliteStore(path)
-        migrate.upgrade(store)
+    async def opened(cls, place, *, offset_seconds=0.0, secret=None):
+        store = await engines.migrated(place)
         sealer = Sealer(MasterKey(1, bytes(KEY_BYTES)))
         service = await open_service(Settings(), store, sealer, clock=lambda: time.time() + offset_seconds)
         if secret is None:
@@ -87,10 +85,10 @@ class Server:
 class OtherServer:
     """The same, in a process of its own."""
 
-    def __init__(self, path, *, offset_seconds, secret):
+    def __init__(self, place, *, offset_seconds, secret):
         spawning = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawning.Pipe()
-        self._process = spawning.Process(target=run, args=(path, offset_seconds, secret, theirs))
+        self._process = spawning.Process(target=run, args=(place, offset_seconds, secret, theirs))
         self._process.start()
 
     def __getattr__(self, name):
@@ -108,12 +106,12 @@ class OtherServer:
         self._process.join()
 
 
-def run(path, offset_seconds, secret, pipe):
-    asyncio.run(_answer(path, offset_seconds, secret, pipe))
+def run(place, offset_seconds, secret, pipe):
+    asyncio.run(_answer(place, offset_seconds, secret, pipe))
 
 
-async def _answer(path, offset_seconds, secret, pipe):
-    server = await Server.opened(path, offset_seconds=offset_seconds, secret=secret)
+async def _answer(place, offset_seconds, secret, pipe):
+    server = await Server.opened(place, offset_seconds=offset_seconds, secret=secret)
     name = ""
     while name != "close":
         name, arguments = await asyncio.to_thread(pipe.recv)

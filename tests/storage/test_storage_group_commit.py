@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import sqlite3
 import threading
 import time
 
 import pytest
 
-from guestpass.errors import NotFound, Unavailable
+from guestpass.errors import Unavailable
 from guestpass.server.storage import acts, group_commit
 from guestpass.server.storage.sqlite import SqliteStore, SqliteTransaction
-from guestpass.server.storage.store import Rider
 from guestpass.server.tally import Tally
 
 
@@ -67,14 +65,6 @@ async def other_echo(tx, items):
     return items
 
 
-async def break_on_poison(tx, words):
-    """Write each word, and fall over one of them after it was written."""
-    outcomes = await note(tx, words)
-    if "poison" in words:
-        raise ValueError("poison")
-    return outcomes
-
-
 async def words_in(store):
     return [row[0] for row in await store.look_up("SELECT word FROM notes ORDER BY number")]
 
@@ -122,64 +112,6 @@ async def test_acts_run_in_the_order_in_which_they_came(store, gate):
     assert await words_in(store) == [f"WORD{n}" if n % 3 == 1 else f"word{n}" for n in range(30)]
 
 
-async def test_what_breaks_an_act_is_raised_to_the_one_it_broke_on(store, gate):
-    """Strangers share a transaction; one's poison must not be another's error."""
-    words = ["a", "b", "poison", "c"]
-    outcomes = await gathered(store, gate, [(break_on_poison, word) for word in words] + [(note, "d")])
-    assert isinstance(outcomes[2], ValueError)
-    assert [outcome[1] for outcome in outcomes if not isinstance(outcome, Exception)] == ["a", "b", "c", "d"]
-    assert await words_in(store) == ["a", "b", "c", "d"], "what the poisoned item wrote was rolled back"
-
-
-async def test_wrong_sql_is_the_acts_own_fault(store, gate):
-    """It is neither the neighbours' problem nor a reason to try again."""
-
-    async def wrong(tx, items):
-        return await tx.fetch("SELECT * FROM no_such_table")
-
-    outcomes = await gathered(store, gate, [(note, "a"), (wrong, None), (note, "b")])
-    assert isinstance(outcomes[1], sqlite3.OperationalError)
-    assert await words_in(store) == ["a", "b"]
-
-
-async def test_a_value_that_sqlite_cannot_hold_hits_its_own_item_alone(store, gate):
-    async def put(tx, numbers):
-        return [
-            (await tx.fetch_one("INSERT INTO notes VALUES (?, 'word') RETURNING number", (number,)))[0]
-            for number in numbers
-        ]
-
-    outcomes = await gathered(store, gate, [(put, 1), (put, 2**63), (put, 2), (put, 1)])
-    assert (outcomes[0], outcomes[2]) == (1, 2)
-    assert isinstance(outcomes[1], OverflowError)
-    assert isinstance(outcomes[3], sqlite3.IntegrityError)
-
-
-async def test_a_refusal_reaches_only_the_one_it_is_for(store, gate):
-    async def refuse_odd(tx, numbers):
-        return [NotFound(str(number)) if number % 2 else number for number in numbers]
-
-    outcomes = await gathered(store, gate, [(refuse_odd, n) for n in range(20)])
-    assert [str(one) if isinstance(one, NotFound) else one for one in outcomes] == [
-        str(n) if n % 2 else n for n in range(20)
-    ]
-
-
-async def test_an_act_that_loses_count_harms_nobody_else(store, gate):
-    """Its outcomes cannot be told apart, so each item is asked alone; nobody gets a neighbour's."""
-
-    async def forget_one(tx, items):
-        return items[1:] if len(items) > 1 else items
-
-    async def forget_all(tx, items):
-        return []
-
-    outcomes = await gathered(store, gate, [(forget_one, 1), (forget_one, 2), (forget_all, 3), (echo, 4)])
-    assert outcomes[:2] == [1, 2]
-    assert isinstance(outcomes[2], RuntimeError)
-    assert outcomes[3] == 4
-
-
 async def test_an_act_that_ends_the_transaction_costs_its_group_and_nothing_more(store, gate):
     async def end_it(tx, items):
         await tx.execute("ROLLBACK")
@@ -189,64 +121,6 @@ async def test_an_act_that_ends_the_transaction_costs_its_group_and_nothing_more
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
     assert await store.write(note, "c")
     assert await words_in(store) == ["c"]
-
-
-async def test_a_cancelled_waiter_leaves_no_trace_and_disturbs_nobody(store, gate):
-    holding = await gate.hold(store)
-    waiting = [asyncio.create_task(store.write(note, f"word{n}")) for n in range(6)]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    for task in waiting[::2]:
-        task.cancel()
-    gate.may_go_on.set()
-    await holding
-    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes[::2]] == [asyncio.CancelledError] * 3
-    assert [outcome[1] for outcome in outcomes[1::2]] == ["word1", "word3", "word5"]
-    assert await words_in(store) == ["word1", "word3", "word5"]
-
-
-async def test_ten_thousand_cancellations_at_random_points_give_no_foreign_answer(store):
-    """uvloop once answered the wrong request here; an answer must never depend on who else gave up."""
-    dice = random.Random(1)
-    answered = cancelled = 0
-
-    async def ask(number):
-        nonlocal answered
-        act = dice.choice((echo, other_echo))
-        outcome = await store.write(act, number)
-        assert outcome == number
-        answered += 1
-
-    for start in range(0, 20_000, 400):
-        tasks = [asyncio.create_task(ask(start + n)) for n in range(400)]
-        doomed = dice.sample(tasks, 200)
-        while doomed:
-            for _ in range(dice.randrange(60)):
-                if doomed:
-                    cancelled += doomed.pop().cancel()
-            await asyncio.sleep(dice.choice((0, 0, 0, 0.0001)))
-        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        assert {type(outcome) for outcome in outcomes} <= {type(None), asyncio.CancelledError}
-    assert answered + cancelled == 20_000
-    assert cancelled > 5_000, "most were cancelled before they were answered"
-
-
-async def test_close_commits_what_waits_and_takes_no_more(store, gate, tmp_path):
-    holding = await gate.hold(store)
-    waiting = [asyncio.create_task(store.write(note, f"word{n}")) for n in range(5)]
-    await asyncio.sleep(0)
-    closing = asyncio.create_task(store.close())
-    await asyncio.sleep(0)
-    with pytest.raises(Unavailable):
-        await store.write(note, "too late")
-    gate.may_go_on.set()
-    await closing
-    assert await holding == "held"
-    assert [word for _, word in await asyncio.gather(*waiting)] == [f"word{n}" for n in range(5)]
-    again = SqliteStore(tmp_path / "store.sqlite3")
-    assert await words_in(again) == [f"word{n}" for n in range(5)]
-    await again.close()
 
 
 def test_a_store_outlives_the_event_loop_it_was_first_used_in(tmp_path):
@@ -267,49 +141,6 @@ def test_a_store_outlives_the_event_loop_it_was_first_used_in(tmp_path):
     held.set()
     assert asyncio.run(store.write(echo, 2)) == 2
     asyncio.run(store.close())
-
-
-class TestRiders:
-    """What rides with an item is in its transaction: refused with it, written with it, or neither."""
-
-    @staticmethod
-    async def refuse_poison(tx, words):
-        return [NotFound("poison") if word == "poison" else None for word in words]
-
-    @staticmethod
-    async def note_outcome(tx, noted):
-        await note(tx, [f"{word}: {outcome[1]}" for word, outcome in noted])
-        return [None] * len(noted)
-
-    def riders(self, word):
-        return [Rider(self.refuse_poison, word, self.note_outcome)]
-
-    async def test_an_item_whose_check_refuses_is_never_seen_by_its_act(self, store, gate):
-        holding = await gate.hold(store)
-        waiting = [asyncio.create_task(store.write(note, n, self.riders(n))) for n in ("a", "poison", "b")]
-        for _ in range(3):
-            await asyncio.sleep(0)
-        gate.may_go_on.set()
-        await holding
-        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-        assert isinstance(outcomes[1], NotFound)
-        assert await words_in(store) == ["a", "b", "a: a", "b: b"]
-
-    async def test_what_was_refused_by_its_act_is_not_noted(self, store):
-        async def refuse(tx, words):
-            return [NotFound() for _ in words]
-
-        with pytest.raises(NotFound):
-            await store.write(refuse, "a", self.riders("a"))
-        assert await words_in(store) == []
-
-    async def test_a_note_that_breaks_takes_its_act_back(self, store):
-        async def break_down(tx, noted):
-            raise ValueError("a note")
-
-        with pytest.raises(ValueError, match="a note"):
-            await store.write(note, "a", [Rider(self.refuse_poison, "a", break_down)])
-        assert await words_in(store) == []
 
 
 class TestAHangingWriter:

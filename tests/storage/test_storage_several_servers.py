@@ -1,4 +1,4 @@
-"""Several server processes on one file: what one of them answered, all of them know, whatever their clocks say."""
+"""Several server processes on one store: what one of them answered, all of them know, whatever their clocks say."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import asyncio
 import pytest
 from other_server import OtherServer, Server
 
+from engines import EVERY_ENGINE, SQLITE
 from guestpass.core import ids
 from guestpass.errors import CustomerBlocked, Unauthorized
+
+ENGINES = EVERY_ENGINE
 
 
 @pytest.fixture(scope="module")
@@ -16,14 +19,25 @@ def anyio_backend():
     return "asyncio"
 
 
+@pytest.fixture(scope="module")
+def place(engine, request, tmp_path_factory):
+    """A store for all tests of the module."""
+    if engine == SQLITE:
+        yield tmp_path_factory.mktemp("shared") / "store.sqlite3"
+    else:
+        with request.getfixturevalue("databases").fresh() as url:
+            yield url
+
+
 @pytest.fixture(
-    scope="module", params=[0.0, 40.0, -40.0], ids=["clocks agree", "the other is fast", "the other is slow"]
+    scope="module",
+    params=[0.0, 5.0, -5.0, 40.0, -40.0],
+    ids=["clocks agree", "fast", "slow", "far too fast", "far too slow"],
 )
-async def servers(request, tmp_path_factory):
-    """(here, the other process), over one file."""
-    path = tmp_path_factory.mktemp("shared") / "store.sqlite3"
-    here = await Server.opened(path)
-    other = OtherServer(path, offset_seconds=request.param, secret=here.secret)
+async def servers(place, request):
+    """(here, the other process), over one store; to the last two it would not say that it is ready."""
+    here = await Server.opened(place)
+    other = OtherServer(place, offset_seconds=request.param, secret=here.secret)
     yield here, other
     await asyncio.to_thread(other.stop)
     await here.close()
@@ -67,8 +81,8 @@ async def test_a_cut_is_above_every_id_that_was_committed_anywhere(servers, mint
 async def test_while_both_mint_a_cut_divides_their_sessions_cleanly(servers):
     """Whoever had his answer before the revoke was asked for is out; whoever asked after its answer is in."""
     here, other = servers
-    users = [f"user{number}" for number in range(60)]
-    for _ in range(5):
+    users = [f"user{number}" for number in range(30)]
+    for _ in range(3):
         before = [*await here.mint_many(users), *await other.mint_many(users)]
         during = asyncio.gather(here.mint_many(users), other.mint_many(users))
         cut = await here.end_all()
@@ -81,9 +95,9 @@ async def test_while_both_mint_a_cut_divides_their_sessions_cleanly(servers):
             assert await here.is_revoked(one) == (ids.unix_ms_of(ids.decode("sess", one)) < cut)
 
 
-async def test_a_customer_blocked_in_one_process_gets_no_token_from_the_other(minter_and_revoker):
+async def test_a_customer_blocked_in_one_process_gets_no_token_from_the_other(minter_and_revoker, request):
     minter, revoker = minter_and_revoker
-    user = f"mallory{id(minter)}"
+    user = request.node.name
     session_id, _ = await minter.mint(user)
     await revoker.block_user(user)
     assert await minter.is_revoked(session_id)
@@ -91,11 +105,10 @@ async def test_a_customer_blocked_in_one_process_gets_no_token_from_the_other(mi
         await minter.mint(user)
 
 
-async def test_a_key_revoked_in_one_process_mints_no_more_in_the_other(tmp_path):
+async def test_a_key_revoked_in_one_process_mints_no_more_in_the_other(place):
     """The other remembers the key for a moment; its mint asks again in its own transaction."""
-    path = tmp_path / "store.sqlite3"
-    here = await Server.opened(path)
-    other = await asyncio.to_thread(OtherServer, path, offset_seconds=0, secret=here.secret)
+    here = await Server.opened(place)
+    other = await asyncio.to_thread(OtherServer, place, offset_seconds=0, secret=here.secret)
     session_id, _ = await other.mint("ada")
     await here.revoke_key()
     with pytest.raises(Unauthorized):

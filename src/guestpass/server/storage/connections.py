@@ -86,7 +86,7 @@ class Connections:
             try:
                 yield connection
             except asyncpg.PostgresError as fault:
-                if isinstance(fault, asyncpg.ReadOnlySQLTransactionError) or fault.severity_en != "ERROR":
+                if isinstance(fault, asyncpg.ReadOnlySQLTransactionError) or fault.severity_en in ("FATAL", "PANIC"):
                     self._discard(connection)
                 else:
                     self._take_back(connection)  # refused, but in good order
