@@ -9,7 +9,7 @@ from guestpass.errors import GuestpassError, ServiceError
 
 logger = logging.getLogger("guestpass")
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
 
 
 def log(error: GuestpassError, request_id: str | None = None) -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from signature_vectors import GOOD, KEYS, REFUSED, VECTORS, each
 
 from guestpass.core.callers import api_key
 from guestpass.core.callers.signed_request import (
@@ -18,6 +17,7 @@ from guestpass.core.callers.signed_request import (
     signature_of,
 )
 from guestpass.errors import GuestpassError, Unauthorized, ValidationFailed
+from signature_vectors import GOOD, KEYS, REFUSED, VECTORS, each
 
 NO_SECRET = "none"
 

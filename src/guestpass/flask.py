@@ -1,0 +1,63 @@
+"""Protect a Flask application.
+
+    auth = SessionAuth()              # reads GUESTPASS_ISSUER
+
+    @app.get("/invoices")
+    @auth.require("read_invoices")
+    def invoices():
+        return {"user": auth.session().user_id}
+
+A blueprint is protected whole by a function that does nothing more: ``@blueprint.before_request`` above
+``@auth.require("read_invoices")`` above ``def only_with_a_token(): ...``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+
+from flask import Response, abort, current_app, request
+
+from guestpass._bearer import Gate, Refusal, demand_of, shown_in_environ
+from guestpass.verify import Session, Verifier
+
+__all__ = ["Session", "SessionAuth", "Verifier"]
+
+P = ParamSpec("P")
+
+
+class SessionAuth(Gate):
+    """Holds the requests of Flask applications against one verifier; see ``Gate``."""
+
+    def require(
+        self, operation: str | None = None, *, max_age_seconds: int | None = None
+    ) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+        """Return a decorator, below the route's: good tokens pass, with ``operation`` where one is named.
+
+        All others are answered 401, 403 or 503. Views may be ``async``.
+
+        Raises: ValidationFailed, when it is written, for an operation that there cannot be.
+        """
+        demand = demand_of(operation, max_age_seconds)
+
+        def guard(view: Callable[P, Any]) -> Callable[P, Any]:
+            @wraps(view)
+            def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
+                environ = request.environ
+                found = self.attach(environ, shown_in_environ(environ), demand.max_age_seconds).decide(demand)
+                if isinstance(found, Refusal):
+                    abort(Response(found.json, found.status, found.headers, content_type="application/json"))
+                return current_app.ensure_sync(view)(*args, **kwargs)
+
+            return guarded
+
+        return guard
+
+    def session(self) -> Session:
+        """Return the session that ``require`` let in. Raises: RuntimeError where none did."""
+        return self.admitted(request.environ)
+
+    def optional(self) -> Session | None:
+        """Return the session of whoever shows a good token, and None for everybody else."""
+        return self.attach(request.environ, shown_in_environ(request.environ)).session
