@@ -191,7 +191,7 @@ async def live_through(stores, load, day):
 async def torture(home, directory, *, days, rounds=1, rate=300, seed=1, tell=lambda _: None):
     """Return ({day: [figures]}, what was acknowledged, broken promises)."""
     stores = Stores(home)
-    settings = {"GUESTPASS_DATABASE_URL": stores.url, "GUESTPASS_MASTER_KEY": MASTER_KEY}
+    settings = settings_for(stores.url)
     first = RealServer.made(folder(directory, "first"), settings=settings)
     servers = [first, RealServer(folder(directory, "second"), settings=settings, key=first.key)]
     load = Load(servers, random.Random(seed), rate)
@@ -211,6 +211,10 @@ async def torture(home, directory, *, days, rounds=1, rate=300, seed=1, tell=lam
         for server in servers:
             server.end()
     return figures, load
+
+
+def settings_for(url):
+    return {"GUESTPASS_DATABASE_URL": url, "GUESTPASS_MASTER_KEY": MASTER_KEY}
 
 
 def folder(directory, name):
