@@ -41,10 +41,10 @@ async def act(connection, ledger, dice):
         await end_user(connection, ledger)
 
 
-async def torture(directory, *, rounds, workers=1, seed=1, tell=lambda _: None):
+async def torture(directory, *, rounds, workers=1, seed=1, settings=None, tell=lambda _: None):
     """Return (what was acknowledged, broken promises)."""
     dice = random.Random(seed)
-    server = RealServer.made(directory, workers=workers)
+    server = RealServer.made(directory, workers=workers, settings=settings)
     acknowledged, broken, older = Counter(), [], []
     try:
         await server.start()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bad_days import torture
+import kill
+from bad_days import settings_for, torture
 
 
 async def test_nothing_acknowledged_is_lost_and_nothing_revoked_comes_back(home, tmp_path):
@@ -12,3 +13,12 @@ async def test_nothing_acknowledged_is_lost_and_nothing_revoked_comes_back(home,
     _, load = await torture(home, tmp_path, days=["restart", "kill", "frozen"])
     assert load.broken == []
     assert len(load.written) > 500
+
+
+async def test_a_server_that_is_killed_under_load_keeps_its_word(databases, tmp_path):
+    """What it had begun is taken back by PostgreSQL; what it acknowledged was committed."""
+    with databases.fresh() as url:
+        acknowledged, broken = await kill.torture(tmp_path, rounds=3, workers=2, settings=settings_for(url))
+    assert broken == []
+    assert acknowledged["living"] > 10
+    assert acknowledged["ended"] > 0
