@@ -31,7 +31,7 @@ from guestpass.server.sessions.verifying import Verifying
 from guestpass.server.signed_requests.service import SignedRequests
 from guestpass.server.signing_keys.routes import SigningKeyRoutes
 from guestpass.server.signing_keys.service import Keyring
-from guestpass.server.storage import facts, migrate
+from guestpass.server.storage import copies, facts, migrate
 from guestpass.server.storage.postgres import PostgresStore
 from guestpass.server.storage.sealing import MasterKey, MasterKeyError, Sealer, load_or_create_key_file
 from guestpass.server.storage.sqlite import SqliteStore
@@ -93,7 +93,7 @@ async def is_initialized(settings: Settings) -> bool:
 async def open_configured(settings: Settings, tally: Tally | None = None) -> Service:
     """Open the store that the settings name, make it where it is missing, migrate it, and wire the rooms over it.
 
-    Raises: Unavailable, MasterKeyError, SettingsError: sentences for the operator.
+    Raises: Unavailable, MasterKeyError, SettingsError, StoreRefused: sentences for the operator.
     """
     if settings.database_url:
         return await _opened(settings, *await _open_postgres(settings, tally))
@@ -172,9 +172,10 @@ async def open_service(
 ) -> Service:
     """Wire the rooms over a migrated store.
 
-    Raises: MasterKeyError, SettingsError: sentences for the operator; nothing was changed.
+    Raises: MasterKeyError, SettingsError, StoreRefused: sentences for the operator; nothing was changed.
     """
     entropy = entropy or EntropyPool()
+    await _at_once(store, copies.require_original)
     derivation = Derivation(await _at_once(store, lambda tx: facts.derivation_secret(tx, sealer)))
     base_url = await _at_once(store, lambda tx: _fixed_public_url(tx, settings))
     issuers = Issuers(store, base_url, _issuer_names(settings, base_url), clock, entropy)

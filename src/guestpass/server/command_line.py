@@ -26,6 +26,7 @@ from guestpass.errors import (
 from guestpass.server.app import Service, is_initialized, open_configured
 from guestpass.server.operate.settings import Settings, SettingsError, Sourced, load
 from guestpass.server.projects.service import DEFAULT_PROJECT, Issuer
+from guestpass.server.storage.copies import StoreRefused
 from guestpass.server.storage.sealing import MasterKeyError
 
 OK, FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE = range(6)
@@ -128,11 +129,11 @@ def exit_code_of(error: Exception) -> int:
         return NOT_FOUND
     if isinstance(error, Unavailable):
         return UNREACHABLE
-    if isinstance(error, TokenError | CallerError | OperationNotAllowed):
+    if isinstance(error, TokenError | CallerError | OperationNotAllowed | StoreRefused):
         return REFUSED
     if isinstance(error, RequestError | SettingsError):
         return USAGE
     return FAILED
 
 
-EXPECTED_ERRORS = (GuestpassError, MasterKeyError, SettingsError)
+EXPECTED_ERRORS = (GuestpassError, MasterKeyError, SettingsError, StoreRefused)

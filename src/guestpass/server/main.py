@@ -19,7 +19,7 @@ app = App(
     help="Session tokens for embedded products. Works on the store: run it on a server.",
     version=lambda: version("guestpass"),
 )
-for command in (operate.serve, operate.init, operate.demo, operate.doctor):
+for command in (operate.serve, operate.init, operate.demo, operate.doctor, operate.backup, operate.restore):
     app.command(command)
 for group in (projects.app, api_keys.app, sessions.tokens_app, sessions.sessions_app, operate.config_app):
     app.command(group)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from guestpass.core import times
 from guestpass.core.callers.api_key import ALL_CAN
 from guestpass.core.tokens.operations import UNRESTRICTED
 from guestpass.server.app import Service, change_public_url, is_initialized, open_configured
 from guestpass.server.command_line import FAILED, OK, StoreOptions, require_store, run, settings_of, show, show_table
 from guestpass.server.operate import logs
-from guestpass.server.operate.settings import Settings, Sourced
+from guestpass.server.operate.settings import Settings, SettingsError, Sourced
 
 FIRST_KEY_NAME = "first key"
 
@@ -96,6 +98,55 @@ def doctor(*, options: StoreOptions | None = None) -> int:
         for finding in findings:
             sys.stdout.write(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<14} {finding.detail}\n")
     return OK if all(finding.ok for finding in findings) else FAILED
+
+
+def backup(
+    file: Annotated[Path, Parameter(help="A new file; none is replaced.")], *, options: StoreOptions | None = None
+) -> None:
+    """Copy the store into a file, while servers go on. The master key is not in it: keep a copy of that elsewhere."""
+    from guestpass.server.operate.backup import back_up  # noqa: PLC0415
+
+    options = options or StoreOptions()
+    settings = settings_of(options).settings
+    run(require_store(settings))
+    made = back_up(settings, file)
+    text = (
+        f"The store was copied to {made.file} ({made.size} bytes). The master key is not in it: to restore it you need "
+        f"the one with fingerprint {made.fingerprint}."
+    )
+    values = {"file": str(made.file), "bytes": made.size, "masterKeyFingerprint": made.fingerprint}
+    show(values, as_json=options.json, text=text)
+
+
+def restore(
+    file: Annotated[Path | None, Parameter(help="What `guestpass backup` made.")] = None,
+    *,
+    in_place: Annotated[
+        bool, Parameter(negative=(), help="The store was put back by other means: a snapshot, a recovery to a moment.")
+    ] = False,
+    replace: Annotated[bool, Parameter(negative=(), help="Set a store that is there aside.")] = False,
+    options: StoreOptions | None = None,
+) -> None:
+    """Put a backup back, and cut everything issued before: a copy has forgotten what was revoked since."""
+    from guestpass.server.operate.restore import restore_file, restore_in_place  # noqa: PLC0415
+
+    options = options or StoreOptions()
+    settings = settings_of(options).settings
+    if (file is None) != in_place:
+        raise SettingsError("Name the file to restore, or say --in-place for a store that was put back by other means.")
+    if file is None:
+        run(require_store(settings))
+        restored = run(restore_in_place(settings))
+    else:
+        restored = run(restore_file(settings, file, replace=replace))
+    before = times.of_milliseconds(restored.before_ms)
+    copied_at = None if restored.copied_at is None else times.of_seconds(restored.copied_at)
+    text = (
+        f"The store{f' of {copied_at}' if copied_at else ''} is restored. Everything issued before {before} is ended, "
+        f"and there are new signing keys.\nIt has forgotten what was done after it was copied: revoke again which API "
+        f"keys you revoked since (guestpass keys list), and block again whom you blocked."
+    )
+    show({"before": before, "copiedAt": copied_at}, as_json=options.json, text=text)
 
 
 @config_app.command(name="show")

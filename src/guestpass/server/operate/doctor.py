@@ -12,6 +12,7 @@ from typing import NamedTuple
 from guestpass.errors import GuestpassError
 from guestpass.server.app import MASTER_KEY_FILE, Service, is_initialized, open_configured
 from guestpass.server.operate.settings import Settings, SettingsError, Sourced
+from guestpass.server.storage.copies import StoreRefused
 from guestpass.server.storage.sealing import MasterKeyError
 
 DISK_BYTES_MIN = 256 * 1024 * 1024
@@ -35,7 +36,7 @@ async def examine(sourced: Sourced) -> list[Finding]:
         findings += [_key_file(settings), _disk(settings)]
     try:
         service = await open_configured(settings)
-    except (GuestpassError, MasterKeyError, SettingsError) as fault:
+    except (GuestpassError, MasterKeyError, SettingsError, StoreRefused) as fault:
         return [*findings, Finding("store", ok=False, detail=str(fault))]
     try:
         findings.append(Finding("store", ok=True, detail=f"opens, has the schema, public URL {service.base_url}"))

@@ -63,7 +63,11 @@ class Issuer:
 
 
 def issuer_number(project: Project, environment: Environment) -> int:
-    return project.number * len(ENVIRONMENTS) + ENVIRONMENTS.index(environment)
+    return issuer_of(project.number, environment)
+
+
+def issuer_of(project_number: int, environment: Environment) -> int:
+    return project_number * len(ENVIRONMENTS) + ENVIRONMENTS.index(environment)
 
 
 def project_number_of(issuer: int) -> int:

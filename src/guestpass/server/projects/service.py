@@ -15,9 +15,14 @@ from guestpass.server.projects.model import DEFAULT_PROJECT, WORD, Issuer, Issue
 from guestpass.server.remembered import Remembered
 from guestpass.server.storage.store import Locks, Store, Transaction
 
-__all__ = ["DEFAULT_PROJECT", "WORD", "Issuer", "IssuerNames", "IssuerSettings", "Issuers", "Project"]
+__all__ = ["DEFAULT_PROJECT", "WORD", "Issuer", "IssuerNames", "IssuerSettings", "Issuers", "Project", "issuer_numbers"]
 
 SETTINGS_SECONDS = 0.5  # so much later another server's change of settings may be seen here
+
+
+async def issuer_numbers(tx: Transaction) -> list[int]:
+    """Return the number of every issuer."""
+    return [model.issuer_of(number, name) for number in await sql.numbers(tx) for name in ENVIRONMENTS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,11 @@ async def add_if_new(tx: Transaction, project_id: str, name: str, *, now: int) -
     return Project(*found)
 
 
+async def numbers(tx: Transaction) -> list[int]:
+    """Return the number of every project."""
+    return [row[0] for row in await tx.fetch("SELECT number FROM projects ORDER BY number")]
+
+
 async def by_id(store: Store, project_id: str) -> Project | None:
     return await _find(store, "id", project_id)
 

@@ -24,6 +24,7 @@ __all__ = [
     "Subject",
     "SubjectsOfSession",
     "cut",
+    "cut_everything",
     "cuts_to_list",
     "end_one",
     "ending_in",
@@ -39,11 +40,13 @@ __all__ = [
     "retire_cuts",
     "retire_lists",
     "set_listed",
+    "skip_status_lists",
     "tag_of",
 ]  # fmt: skip
 
 TOLD_AS_CUT_MS = 60_000  # before a user's cut goes over into status lists, and after: many polls of any verifier
 TAGS_REMEMBERED = 4096  # an API key mints again and again, and so do users
+LISTS_SKIPPED = 1_000_000  # of 65,536 tokens each: more than any server mints between two backups
 CUTS_HELD_MAX = 10_000  # while one cut's sessions are counted; with more of them each session is asked about
 
 
@@ -93,6 +96,21 @@ async def cut(
         before_ms = cut_before(store_clock_ms=await tx.now_ms(), highest_committed_ms=highest_ms)
     is_new = await sql.add_cut(tx, issuer, subject, Cut(before_ms, ending))
     return CutMade(issuer, subject, before_ms, ending, is_new)
+
+
+async def cut_everything(tx: Transaction, issuers: Sequence[int], by: str, *, clock_ms: int, margin_ms: int) -> int:
+    """End every session of all issuers, also those that this store has never seen; return the cut's milliseconds.
+
+    For a store that was put back: servers have gone on issuing since it was copied. Their ids lie below the larger of
+    the store's clock, ``clock_ms`` and the highest id that is known, and ``margin_ms`` on top.
+    """
+    await lock_issuers(tx, issuers)
+    highest = [await sql.highest_committed_ms(tx, issuer) for issuer in issuers]
+    now_ms = await tx.now_ms()
+    before_ms = max(now_ms, clock_ms, *highest) + margin_ms
+    for issuer in issuers:
+        await sql.add_cut(tx, issuer, ALL, Cut(before_ms, Ending(now_ms, by, reissue=True)))
+    return before_ms
 
 
 class EndedBy:
@@ -201,6 +219,11 @@ def _retired(now_ms: int) -> dict[str, int]:
 async def retire_lists(tx: Transaction, *, now: int, most: int) -> int:
     """Forget up to ``most`` lists whose last token has ended; return how many went."""
     return await sql.retire_lists(tx, leased_before=now - LIST_SECONDS, most=most)
+
+
+async def skip_status_lists(tx: Transaction, issuer: int, *, now: int) -> None:
+    """Leave out so many numbers of lists that none comes again which was leased after the store was copied."""
+    await sql.skip_status_lists(tx, issuer, LISTS_SKIPPED, now=now)
 
 
 async def issuers_with_endings(tx: Transaction) -> list[int]:

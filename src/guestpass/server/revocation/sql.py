@@ -196,6 +196,14 @@ async def retire_cuts(tx: Transaction, issuer: int, *, ended_before_ms: int, lis
     )
 
 
+async def skip_status_lists(tx: Transaction, issuer: int, count: int, *, now: int) -> None:
+    """Go on with the number that is ``count`` above the next one; a row holds its place."""
+    number = await lease_status_list(tx, issuer, now=now) + count
+    await tx.execute("INSERT INTO status_lists (number, issuer, leased_at) VALUES (?, ?, ?)", (number, issuer, now))
+    if tx.dialect == "postgresql":  # SQLite goes on after the highest number by itself
+        await tx.fetch("SELECT setval(pg_get_serial_sequence('status_lists', 'number'), ?)", (number,))
+
+
 async def issuers_with_endings(tx: Transaction) -> list[int]:
     """Return the issuers that have cuts or revocations, some of them perhaps of sessions that are gone."""
     return sorted({*await distinct.values(tx, "cuts", "issuer"), *await distinct.values(tx, "revocations", "issuer")})

@@ -127,3 +127,11 @@ def _generate(
     if algorithm == "EdDSA":
         return ed25519.Ed25519PrivateKey.generate()
     return rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+
+
+async def forget_published(tx: Transaction) -> None:
+    """Drop the keys of all issuers, for a store that was put back: one of them may have been stolen and revoked since.
+
+    A secret that an operator gave to verifiers by hand stays. New keys are made by ``Keyring.make_missing``.
+    """
+    await sql.forget_published(tx)

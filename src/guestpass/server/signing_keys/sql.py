@@ -23,6 +23,11 @@ async def issuers_with(tx: Transaction, algorithm: str) -> set[int]:
     return {row[0] for row in rows}
 
 
+async def forget_published(tx: Transaction) -> None:
+    """Drop every key whose public half the world is told, of all issuers."""
+    await tx.execute("DELETE FROM signing_keys WHERE algorithm <> 'HS256'")
+
+
 async def add(tx: Transaction, issuer: int, key: StoredKey, *, now: int) -> None:
     await tx.execute(
         f"INSERT INTO signing_keys (issuer, {_COLUMNS}, created_at) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608

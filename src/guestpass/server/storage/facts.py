@@ -25,6 +25,12 @@ async def put(tx: Transaction, name: str, value: bytes) -> None:
     )
 
 
+async def master_key_fingerprint(tx: Transaction) -> str | None:
+    """Return the fingerprint of the master key that this store needs, or None where it was never opened."""
+    kept = await get(tx, _MASTER_KEY)
+    return None if kept is None else kept.decode()
+
+
 async def derivation_secret(tx: Transaction, sealer: Sealer) -> bytes:
     """Return the secret that ids are derived with, made at the first start. Opening it proves the master key.
 
