@@ -154,8 +154,8 @@ def cli_page() -> str:
         "| 4 | not found |",
         "| 5 | the store cannot be reached |",
         "",
-        "Not yet there: `signing-keys`, `master-key`, `users`, `customers`, `apps`, `audit`, `db`, `backup`,",
-        "`restore`. Written by `./dev docs` from the commands.",
+        "Not yet there: `signing-keys`, `master-key`, `users`, `customers`, `apps`, `audit`, `db`.",
+        "Written by `./dev docs` from the commands.",
         "",
     ]
     for words in commands(command_line):
