@@ -12,9 +12,12 @@ WS   /live        read_invoices, where the framework speaks WebSocket
 
 import json
 
+import adapter_django
 import fastapi
 import flask
+import litestar
 from adapter_calls import AsgiCaller, WsgiCaller
+from adapter_django import FRESH_SECONDS, told
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
@@ -23,13 +26,8 @@ from starlette.routing import Route, WebSocketRoute
 import guestpass.asgi
 import guestpass.fastapi
 import guestpass.flask
-
-FRESH_SECONDS = 60
-
-
-def told(session):
-    """What a route answers."""
-    return {"user": session and session.user_id}
+import guestpass.litestar
+import guestpass.wsgi
 
 
 def in_starlette(verifier):
@@ -186,4 +184,82 @@ def in_asgi(verifier):
     return auth, AsgiCaller(app)
 
 
-MAKERS = {"asgi": in_asgi, "fastapi": in_fastapi, "flask": in_flask, "starlette": in_starlette}
+def in_wsgi(verifier):
+    auth = guestpass.wsgi.SessionAuth(verifier)
+
+    def answer(start_response, value):
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(value).encode()]
+
+    def required(environ, start_response):
+        return answer(start_response, told(auth.session(environ)))
+
+    def hello(environ, start_response):
+        return answer(start_response, told(auth.optional(environ)))
+
+    read = auth.require("read_invoices")
+    routes = {
+        "GET /invoices": read(required),
+        "POST /invoices": auth.require("pay_invoices")(required),
+        "GET /fresh": auth.require("read_invoices", max_age_seconds=FRESH_SECONDS)(required),
+        "GET /twice": auth.require()(read(required)),
+        "GET /me": auth.require()(required),
+        "GET /hello": hello,
+        "GET /forgotten": required,
+        "HEAD /invoices": read(required),
+    }
+
+    def app(environ, start_response):
+        return routes[f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"](environ, start_response)
+
+    return auth, WsgiCaller(app)
+
+
+def in_litestar(verifier):
+    auth = guestpass.litestar.SessionAuth(verifier)
+    read, pay, anyone = auth.require("read_invoices"), auth.require("pay_invoices"), auth.require()
+    fresh = auth.require("read_invoices", max_age_seconds=FRESH_SECONDS)
+
+    async def required(request: litestar.Request) -> dict[str, str | None]:
+        assert request.auth is auth.session(request)
+        return told(request.auth)
+
+    async def hello(request: litestar.Request) -> dict[str, str | None]:
+        return told(await auth.optional(request))
+
+    async def forgotten(request: litestar.Request) -> dict[str, str | None]:
+        return told(auth.session(request))
+
+    async def live(socket: litestar.WebSocket) -> None:
+        await socket.accept()
+        await socket.close(reason=socket.auth.user_id)
+
+    app = litestar.Litestar(
+        [
+            litestar.get("/invoices", guards=[read], name="read")(required),
+            litestar.post("/invoices", guards=[pay], status_code=200)(required),
+            litestar.get("/fresh", guards=[fresh])(required),
+            litestar.get("/twice", guards=[anyone, read])(required),
+            litestar.get("/me", guards=[anyone])(required),
+            litestar.get("/hello")(hello),
+            litestar.get("/forgotten")(forgotten),
+            litestar.websocket("/live", guards=[read])(live),
+        ],
+        on_app_init=[auth.on_app_init],
+        logging_config=None,  # else it configures that of the whole process
+    )
+    return auth, AsgiCaller(app)
+
+
+ATTACHING = {
+    "asgi": in_asgi,
+    "fastapi": in_fastapi,
+    "flask": in_flask,
+    "litestar": in_litestar,
+    "starlette": in_starlette,
+    "wsgi": in_wsgi,
+    "django": adapter_django.in_django,
+    "django, async": adapter_django.in_async_django,
+}
+# In REST framework it is the attaching that refuses a bad token; see its own tests.
+MAKERS = {**ATTACHING, "django rest framework": adapter_django.in_drf}

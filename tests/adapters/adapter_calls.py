@@ -96,12 +96,12 @@ def _scope(kind, path, headers, query):
 
 
 async def _exchange(app, scope, first):
-    waiting = [first]
-    ends = {"type": "http.disconnect"} if scope["type"] == "http" else {"type": "websocket.disconnect", "code": 1000}
-    answered = []
+    waiting, answered = [first], []
 
     async def receive():
-        return waiting.pop(0) if waiting else ends
+        if not waiting:
+            await anyio.sleep_forever()  # the client stays, and says nothing more
+        return waiting.pop(0)
 
     async def send(message):
         answered.append(message)

@@ -6,7 +6,15 @@ import sys
 import pytest
 
 FRAMEWORKS = {"django", "fastapi", "flask", "litestar", "rest_framework", "starlette", "werkzeug"}
-NEEDS = {"asgi": set(), "fastapi": {"fastapi", "starlette"}, "flask": {"flask", "werkzeug"}}
+NEEDS = {
+    "asgi": set(),
+    "django": {"django"},
+    "drf": {"django", "rest_framework"},
+    "fastapi": {"fastapi", "starlette"},
+    "flask": {"flask", "werkzeug"},
+    "litestar": {"litestar"},
+    "wsgi": set(),
+}
 
 
 def loaded_by(statement):

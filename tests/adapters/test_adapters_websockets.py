@@ -3,7 +3,7 @@
 import adapter_apps
 import pytest
 
-WEBSOCKETS = ["asgi", "fastapi", "starlette"]
+WEBSOCKETS = ["asgi", "fastapi", "litestar", "starlette"]
 
 
 @pytest.fixture(params=WEBSOCKETS)
