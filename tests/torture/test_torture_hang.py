@@ -11,8 +11,9 @@ from promises import acknowledged
 from real_server import RealServer
 
 from servers.postgres import Postgres
+from servers.slow_line import SlowLine
 
-ANSWER_SECONDS = 3
+ANSWER_SECONDS = 3 + 1  # what a machine adds that is busy with other tests
 AT_ONCE = 150  # many times the connections that a server has to its store
 
 
@@ -89,3 +90,25 @@ async def test_every_request_is_answered_in_time_and_all_goes_on_after(server, p
             assert (await connection.get("/v1/session", bearer=session["sessionToken"]))[0] in (200, 401)
             await connection.delete(f"/v1/session-tokens/{session['id']}")
             assert (await connection.get("/v1/session", bearer=session["sessionToken"]))[0] == 401
+
+
+async def test_a_request_that_asks_a_slow_store_twice_is_answered_in_time_too(postgres, tmp_path):
+    """Each answer of the store comes within its patience; all that a request needs, together, do not."""
+    key = RealServer.made(tmp_path, settings=settings_for(postgres.url())).key
+    async with SlowLine.to(postgres.port) as line:
+        url = postgres.url().replace(f":{postgres.port}/", f":{line.port}/")
+        server = RealServer(tmp_path, settings=settings_for(url), key=key)
+        await server.start()
+        try:
+            async with server.connection() as connection:
+                sessions = [await mint(connection, form) for form in ("jwt", "opaque")]
+            line.seconds = 1.1
+            for seconds, status, _, answer in await at_once(server, asks_of_every_kind(sessions)):
+                assert seconds < ANSWER_SECONDS
+                assert status in (200, 201, 401) or answer["code"] == "UNAVAILABLE", answer
+            line.seconds = 0.0
+            async with asyncio.timeout(30), server.connection() as connection:
+                while (await connection.post("/v1/session-tokens", {"externalUserId": "ada"}))[0] != 201:
+                    pass
+        finally:
+            server.end()

@@ -20,6 +20,7 @@ from guestpass.errors import Detail, GuestpassError, MethodNotAllowed, Validatio
 from guestpass.server import credentials
 from guestpass.server.clock import Entropy
 from guestpass.server.http.callers import SAFE_METHODS, Callers, api_key_of, bearer_token_of, client_of
+from guestpass.server.http.deadlines import Deadlines
 from guestpass.server.http.decode import PATH_LENGTH_MAX, check_media_type, decode, decode_form
 from guestpass.server.http.errors import as_guestpass_error, problem
 from guestpass.server.http.exchange import Answer, Exchange, Headers, Receive, Scope, Send
@@ -69,6 +70,7 @@ class Application:
         self._base_url = base_url
         self._request_prefix = f"req_{entropy(_REQUEST_PREFIX_BYTES).hex()}"  # of this process
         self._request_numbers = itertools.count()
+        self._deadlines = Deadlines()
         self.draining = False
         self.observe: Observer | None = None
 
@@ -89,7 +91,7 @@ class Application:
             else:
                 match = self.routes.match(call.method, scope["path"])
                 route = match.route
-                reply = await self._handle(call, match, scope["query_string"])
+                reply = await self._deadlines.hold(call, self._handle(call, match, scope["query_string"]))
         except Exception as fault:  # noqa: BLE001 - every request is answered
             error = await self._limits.held_against(as_guestpass_error(fault), call, route)
             code = error.code
