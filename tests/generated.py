@@ -41,7 +41,7 @@ def errors_page() -> str:
         "",
     ]
     for code, kind in ERRORS.items():
-        lines += [f"## {code}", "", f"Status {kind.status}. {kind.meaning}", ""]
+        lines += [f"## {code}", "", f"Status {kind.status}. {kind.meaning} {kind.remedy}".rstrip(), ""]
     return "\n".join(lines)
 
 

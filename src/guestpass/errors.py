@@ -61,6 +61,7 @@ class GuestpassError(Exception):
     code: ClassVar[str] = "INTERNAL_ERROR"
     status: ClassVar[int] = 500
     meaning: ClassVar[str] = "Something broke on the server."
+    remedy: ClassVar[str] = ""  # what to do, of errors about tokens
 
     def __init__(
         self,
@@ -188,76 +189,91 @@ class TokenError(GuestpassError):
 class TokenMissing(TokenError):
     code = "TOKEN_MISSING"
     meaning = "No token was sent; send Authorization: Bearer <token>."
+    remedy = "Send the token; it may have been lost by a proxy, or a page that asked before it had one."
 
 
 class TokenMalformed(TokenError):
     code = "TOKEN_MALFORMED"
     meaning = "This is not a token of ours: its shape is wrong."
+    remedy = "Send the token exactly as it was answered, without quotes, line breaks or anything cut off."
 
 
 class TokenEnvironmentMismatch(TokenError):
     code = "TOKEN_ENVIRONMENT_MISMATCH"
     meaning = "A test token met a live service, or the reverse."
+    remedy = "Use tokens of test keys with the test environment, and of live keys with live."
 
 
 class TokenAlgorithmRefused(TokenError):
     code = "TOKEN_ALGORITHM_REFUSED"
     meaning = "The token names an algorithm that this verifier does not use with this key."
+    remedy = "Take tokens from this issuer alone; it never changes the algorithm of a key."
 
 
 class TokenKeyUnknown(TokenError):
     code = "TOKEN_KEY_UNKNOWN"
     meaning = "The token names a signing key that the issuer does not publish (any more)."
+    remedy = "Fetch a new token. If that is refused too, the verifier has the keys of another issuer, or old ones."
 
 
 class TokenSignatureInvalid(TokenError):
     code = "TOKEN_SIGNATURE_INVALID"
     meaning = "The signature does not fit the token: it was changed, or made by someone else."
+    remedy = "Send the token unchanged. If it is, its issuer is not the one whose keys are used here."
 
 
 class TokenTypeMismatch(TokenError):
     code = "TOKEN_TYPE_MISMATCH"
     meaning = "This kind of token is not accepted here."
+    remedy = "Send the kind of token that the route names."
 
 
 class TokenIssuerMismatch(TokenError):
     code = "TOKEN_ISSUER_MISMATCH"
     meaning = "The token comes from another issuer."
+    remedy = "Compare the issuer that the verifier was given with the iss of the token, byte for byte."
 
 
 class TokenAudienceMismatch(TokenError):
     code = "TOKEN_AUDIENCE_MISMATCH"
     meaning = "The token was made for another audience."
+    remedy = "Compare the audience that the verifier was given with the aud of the token."
 
 
 class TokenDestinationMismatch(TokenError):
     code = "TOKEN_DESTINATION_MISMATCH"
     meaning = "The script token was made for another host."
+    remedy = "Compare the host that the verifier was given with the dest of the token."
 
 
 class TokenProjectMismatch(TokenError):
     code = "TOKEN_PROJECT_MISMATCH"
     meaning = "The token belongs to another project."
+    remedy = "Use a key and a verifier of one project."
 
 
 class TokenExpired(TokenError):
     code = "TOKEN_EXPIRED"
     meaning = "The token's life is over."
+    remedy = "Fetch a new token; our browser SDK does so in time. If it was new, compare the clocks."
 
 
 class TokenNotYetValid(TokenError):
     code = "TOKEN_NOT_YET_VALID"
     meaning = "The token's life has not begun."
+    remedy = "Wait for its notBefore, or compare the clocks of the issuer and the verifier."
 
 
 class TokenTooOld(TokenError):
     code = "TOKEN_TOO_OLD"
     meaning = "The token is good, but older than this call allows."
+    remedy = "Fetch a new token: this call wants a fresh one."
 
 
 class TokenRevoked(TokenError):
     code = "TOKEN_REVOKED"
     meaning = "The session was ended before its time."
+    remedy = "Let the user sign in again; whether a new token is minted is for your backend to decide."
 
     def __init__(self, message: str = "", *, reissue: bool = False, internal: str = "") -> None:
         super().__init__(message, internal=internal)
@@ -267,11 +283,13 @@ class TokenRevoked(TokenError):
 class TokenReplayed(TokenError):
     code = "TOKEN_REPLAYED"
     meaning = "The token was already used as often as it may be."
+    remedy = "Fetch a new token; this one has had its uses."
 
 
 class SessionSuspended(TokenError):
     code = "SESSION_SUSPENDED"
     meaning = "The session is suspended; only the operations named in discovery go on."
+    remedy = "Let the user sign in again, which opens a new session."
 
 
 class OperationNotAllowed(GuestpassError):
@@ -280,6 +298,7 @@ class OperationNotAllowed(GuestpassError):
     code = "OPERATION_NOT_ALLOWED"
     status = 403
     meaning = "The token does not allow this operation."
+    remedy = "Mint with this operation in allowedOperations, under a key that may grant it."
 
 
 class RefreshTokenError(GuestpassError):

@@ -136,7 +136,8 @@ def test_explain_reads_the_token_from_standard_input_and_never_prints_it(store):
 @pytest.mark.usefixtures("key")
 def test_explain_shows_a_session_by_its_id(store):
     minted = store.json("tokens", "mint", "--user", "ada")
-    assert store.json("tokens", "explain", minted["id"])["externalUserId"] == "ada"
+    explained = store.json("tokens", "explain", minted["id"])
+    assert (explained["valid"], explained["session"]["externalUserId"], explained["refusals"]) == (True, "ada", [])
     assert store("tokens", "explain", "sess_01jd0000000000000000000000") == NOT_FOUND
 
 

@@ -79,9 +79,10 @@ async def test_the_token_carries_the_claims_of_the_contract_and_no_metadata(worl
         "scope": "*",
         "organization_id": "acme",
         "max_uses": 3,
-        "status": {"status_list": claims["status"]["status_list"]},
+        "status": {"status_list": claims["status"]["status_list"], "cuts": claims["status"]["cuts"]},
     }
     assert claims["status"]["status_list"]["uri"].startswith(f"{url}/status-lists/")
+    assert len(claims["status"]["cuts"]) == 3, "for the user, the organization, the API key"
 
 
 async def test_another_projects_token_names_its_own_issuer(world):

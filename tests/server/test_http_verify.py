@@ -106,7 +106,7 @@ async def test_a_token_that_is_not_ours_ends_the_list_at_the_first_gate(world, m
     with world.store.watched() as look_ups:
         answer = await world.host.verify(make(ada.token))
     assert (answer["valid"], answer["code"]) == (False, code)
-    assert answer.keys() == {"valid", "code", "checks"}
+    assert answer.keys() == {"valid", "code", "remedy", "checks"}
     assert failed(answer) == [check]
     assert answer["checks"][-1]["check"] == check
     assert [sql for sql in look_ups if "api_keys" not in sql] == []

@@ -20,9 +20,11 @@ from guestpass.server.operate.jobs import Jobs
 from guestpass.server.operate.routes import OperateRoutes
 from guestpass.server.operate.settings import Settings, SettingsError
 from guestpass.server.projects.service import WORD, IssuerNames, Issuers, Project
+from guestpass.server.refusals.service import Refusals
 from guestpass.server.revocation.publishing import Publishing
 from guestpass.server.revocation.routes import StatusListRoutes
 from guestpass.server.sessions.cleaning import Cleaning
+from guestpass.server.sessions.explaining import Explaining
 from guestpass.server.sessions.minting import Minting
 from guestpass.server.sessions.routes import SessionRoutes
 from guestpass.server.sessions.service import Sessions
@@ -54,6 +56,8 @@ class Service:
     verifying: Verifying
     derivation: Derivation
     jobs: Jobs
+    refusals: Refusals
+    explaining: Explaining
     limits: RateLimits
     proxies: TrustedProxies
     clock: Clock
@@ -189,6 +193,8 @@ async def open_service(
     )  # fmt: skip
     api_keys = ApiKeys(store, clock, entropy, sealer)
     signed_requests = SignedRequests(store, api_keys, clock, entropy)
+    refusals = Refusals(store, clock, entropy)
+    verifying = Verifying(store, issuers, keyring, clock, prefix_word=settings.token_prefix)
     cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
     return Service(
         base_url=base_url,
@@ -199,9 +205,11 @@ async def open_service(
         keyring=keyring,
         minting=minting,
         sessions=Sessions(store, clock, store.tally),
-        verifying=Verifying(store, issuers, keyring, clock, prefix_word=settings.token_prefix),
+        verifying=verifying,
+        explaining=Explaining(verifying, refusals, clock),
         derivation=derivation,
-        jobs=Jobs(cleaning, (cleaning.purge, signed_requests.purge)),
+        jobs=Jobs(cleaning, refusals.write, (cleaning.purge, signed_requests.purge, refusals.purge)),
+        refusals=refusals,
         limits=RateLimits(_limits(settings), issuers, clock, _shared_counts(settings, base_url, clock)),
         proxies=TrustedProxies(networks_of(settings.trusted_proxies)),
         clock=clock,
@@ -214,11 +222,12 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
     """Return the ASGI application of the public port; ``metrics_apart``: metrics have a port of their own."""
     operate = _operate(service)
     sessions = SessionRoutes(
-        service.minting, service.sessions, service.verifying, service.issuers, service.derivation, service.clock
-    )
+        service.minting, service.sessions, service.verifying, service.issuers, service.derivation, service.explaining,
+        service.clock,
+    )  # fmt: skip
     signing_keys = SigningKeyRoutes(service.issuers, service.keyring)
     lists = StatusListRoutes(service.issuers, Publishing(service.store, service.keyring, service.clock))
-    standard = StandardRoutes(service.sessions, service.verifying, service.issuers)
+    standard = StandardRoutes(service.sessions, service.verifying, service.issuers, service.refusals)
     table = RouteTable(
         [
             *sessions.table(),
@@ -252,6 +261,7 @@ def _application(service: Service, table: RouteTable) -> Application:
         tally=service.tally,
         limits=service.limits,
         proxies=service.proxies,
+        refusals=service.refusals,
     )
 
 

@@ -26,6 +26,7 @@ from guestpass.server.http.errors import as_guestpass_error, problem
 from guestpass.server.http.exchange import Answer, Exchange, Headers, Receive, Scope, Send
 from guestpass.server.http.rate_limits import RateLimits
 from guestpass.server.http.routes import Match, Route, RouteTable, allow_header
+from guestpass.server.refusals.service import Refusals
 from guestpass.server.tally import NO_ROUTE, PREFLIGHT, Tally
 
 log = structlog.get_logger("guestpass")
@@ -61,12 +62,14 @@ class Application:
         tally: Tally,
         limits: RateLimits,
         proxies: TrustedProxies,
+        refusals: Refusals,
     ) -> None:
         self.routes = routes
         self._callers = callers
         self._tally = tally
         self._limits = limits
         self._proxies = proxies
+        self._refusals = refusals
         self._base_url = base_url
         self._request_prefix = f"req_{entropy(_REQUEST_PREFIX_BYTES).hex()}"  # of this process
         self._request_numbers = itertools.count()
@@ -96,6 +99,8 @@ class Application:
             error = await self._limits.held_against(as_guestpass_error(fault), call, route)
             code = error.code
             self._log(call, route, error, fault)
+            if route is not None:
+                self._refusals.note(error, request_id=call.request_id, route=f"{route.method} {route.path}")
             oauth = route is not None and route.form is not None
             reply = problem(error, base_url=self._base_url, request_id=call.request_id, oauth=oauth)
             if isinstance(error, MethodNotAllowed):

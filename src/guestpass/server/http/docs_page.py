@@ -50,7 +50,8 @@ def errors_page() -> str:
     """Return the HTML of ``/docs/errors``: one anchor a code, where ``docUrl`` points."""
     parts = ["<h1>Error codes</h1>", "<p>A code never changes its meaning. <a href='/docs'>The API</a></p>"]
     for code, kind in ERRORS.items():
-        parts.append(f"<h3 id='{code}'><span class='verb'>{kind.status}</span>{code}</h3><p>{escape(kind.meaning)}</p>")
+        text = escape(f"{kind.meaning} {kind.remedy}".rstrip())
+        parts.append(f"<h3 id='{code}'><span class='verb'>{kind.status}</span>{code}</h3><p>{text}</p>")
     return _page("Guestpass error codes", parts)
 
 

@@ -23,8 +23,14 @@ class Jobs:
     ``purges``: each drops what nobody can ask for any more, in bounded batches, and returns how many rows went.
     """
 
-    def __init__(self, cleaning: Cleaning, purges: Sequence[Callable[[], Awaitable[int]]]) -> None:
+    def __init__(
+        self,
+        cleaning: Cleaning,
+        write_refusals: Callable[[], Awaitable[None]],
+        purges: Sequence[Callable[[], Awaitable[int]]],
+    ) -> None:
         self.cleaning = cleaning
+        self.write_refusals = write_refusals
         self.purges = purges
         self._task: asyncio.Task[None] | None = None
 
@@ -42,6 +48,7 @@ class Jobs:
         seconds_to_purge = 0.0
         while True:
             try:
+                await self.write_refusals()
                 await self.cleaning.feed_index()
                 await self.cleaning.list_cuts()
                 if seconds_to_purge <= 0:

@@ -155,7 +155,13 @@ class RevokeAnswer(Struct, rename="camel", frozen=True):
 
 
 class VerifyRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
-    token: Annotated[str, Meta(description=f"At most {TOKEN_BYTES_MAX} bytes.")]
+    token: Annotated[
+        str,
+        Meta(
+            description=f"At most {TOKEN_BYTES_MAX} bytes. Or the id of a session (`sess_…`), or of a request in which a "
+            "token was refused during the last day (`req_…`)."
+        ),
+    ]
     operation: str | UnsetType = UNSET
 
 
@@ -165,13 +171,30 @@ class CheckResult(Struct, frozen=True):
     detail: str
 
 
+class RefusalView(Struct, rename="camel", frozen=True, omit_defaults=True, kw_only=True):
+    """A token that was not accepted; kept for a day, without the token."""
+
+    at: Time
+    code: str
+    message: str
+    remedy: str
+    route: str
+    request_id: str
+    session_id: str | UnsetType = UNSET
+
+
 class VerifyAnswer(Struct, rename="camel", frozen=True, omit_defaults=True):
     """``code``: the first check that failed, as any verifier of ours would say it."""
 
     valid: bool
     checks: list[CheckResult]
     code: str | UnsetType = UNSET
+    remedy: Annotated[str | UnsetType, Meta(description="What to do about it.")] = UNSET
     session: SessionView | UnsetType = UNSET
+    refusals: Annotated[
+        list[RefusalView] | UnsetType,
+        Meta(description="Of a session or a request by its id: the last 20, newest first."),
+    ] = UNSET
 
 
 class UserRevokeRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=True):

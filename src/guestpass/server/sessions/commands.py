@@ -14,6 +14,7 @@ from guestpass.core.bounds import PAGE_LIMIT_DEFAULT
 from guestpass.core.revocation.cutoff import Status
 from guestpass.core.tokens.kinds import Environment
 from guestpass.errors import NotFound, ValidationFailed
+from guestpass.server import credentials
 from guestpass.server.api_keys.service import ApiKey
 from guestpass.server.app import Service
 from guestpass.server.command_line import (
@@ -32,9 +33,8 @@ from guestpass.server.command_line import (
 from guestpass.server.projects.service import Issuer
 from guestpass.server.revocation.service import ALL, Subject
 from guestpass.server.sessions import index
-from guestpass.server.sessions.api import MintRequest
+from guestpass.server.sessions.api import MintRequest, VerifyAnswer
 from guestpass.server.sessions.service import EndMany, Listing
-from guestpass.server.sessions.verifying import Explained
 
 sessions_app = App(name="sessions", help="Sessions: list and end them.")
 tokens_app = App(name="tokens", help="Tokens: mint one by hand, or ask why one is refused.")
@@ -98,21 +98,24 @@ def mint(
 
 @tokens_app.command
 def explain(
-    what: Annotated[str, Parameter(help="A session id, or - to read a token from standard input.")] = "-",
+    what: Annotated[
+        str,
+        Parameter(help="A session id, the id of a request of the last day, or - to read a token from standard input."),
+    ] = "-",
     *,
     operation: Annotated[str | None, Parameter(help="Also ask whether this operation is allowed.")] = None,
     options: StoreOptions | None = None,
 ) -> int:
-    """Say what is right and wrong with a token (from standard input) or a session (by id).
+    """Say what is right and wrong with a token (from standard input) or a session, or why a request was refused (by id).
 
     A token is a credential: it is read from standard input, never from the command line, where others can see it.
     """
     options = options or StoreOptions()
-    if what.startswith("sess_"):
-        return run(_show_session(options, what))
-    if what == "-":
-        return run(_explain(options, sys.stdin.read().strip(), operation))
-    raise ValidationFailed("Give a session id (sess_…), or pipe the token in: guestpass tokens explain < token.txt")
+    if credentials.stands_in(what):
+        raise ValidationFailed(
+            "A token does not belong on the command line; pipe it in: guestpass tokens explain < token.txt"
+        )
+    return run(_explain(options, sys.stdin.read().strip() if what == "-" else what, operation))
 
 
 async def _list(options: StoreOptions, where: Where, user: str | None, status: Status | None, limit: int) -> None:
@@ -167,37 +170,33 @@ def _key_that_mints(keys: list[ApiKey], issuer: Issuer) -> ApiKey:
     raise NotFound(f"No API key of {issuer.environment} may mint. Make one: guestpass keys create {at} --name mine")
 
 
-async def _explain(options: StoreOptions, token: str, operation: str | None) -> int:
+async def _explain(options: StoreOptions, what: str, operation: str | None) -> int:
     async with opened(options) as service:
-        issuer = await service.verifying.issuer_of(token)
-        explained = await service.verifying.explain(issuer, token, operation)
-    shown = {
-        "valid": explained.error is None,
-        "code": None if explained.error is None else explained.error.code,
-        "checks": [
-            {"check": found.check, "passed": found.error is None, "detail": found.detail}
-            for found in explained.findings
-        ],
-    }
-    show(shown, as_json=options.json, text=_in_words(explained))
-    return OK if explained.error is None else REFUSED
+        explained = await _explained(service, what, operation)
+    show(_plain(explained), as_json=options.json, text=_in_words(explained))
+    return OK if explained.valid else REFUSED
 
 
-def _in_words(explained: Explained) -> str:
-    lines = [
-        f"{'ok  ' if found.error is None else 'FAIL'}  {found.check:<12} {found.detail}" for found in explained.findings
-    ]
-    verdict = "The token is good." if explained.error is None else f"The token is refused: {explained.error.code}."
-    return "\n".join([*lines, "", verdict])
+async def _explained(service: Service, what: str, operation: str | None) -> VerifyAnswer:
+    """Explain anything to the operator, who may see it all."""
+    if what.startswith("sess_"):
+        return await service.explaining.session(await _issuer_of(service, what), what, operation)
+    if "." in what or "_session_" in what or not what:
+        return await service.explaining.of(await service.verifying.issuer_of(what), what, operation)
+    return await service.explaining.request(what)
 
 
-async def _show_session(options: StoreOptions, session_id: str) -> int:
-    async with opened(options) as service:
-        issuer = await _issuer_of(service, session_id)
-        view = _plain(await service.sessions.get(issuer.number, session_id))
-    lines = [f"{name:<24} {value}" for name, value in view.items() if value is not None]
-    show(view, as_json=options.json, text="\n".join(lines))
-    return OK
+def _in_words(explained: VerifyAnswer) -> str:
+    lines = [f"{'ok  ' if found.passed else 'FAIL'}  {found.check:<12} {found.detail}" for found in explained.checks]
+    subject = "token"
+    if explained.refusals is not UNSET:  # it was asked for by an id
+        subject = "request" if explained.session is UNSET else "session"
+        shown = {} if explained.session is UNSET else _plain(explained.session)
+        lines += ["", *(f"{name:<24} {value}" for name, value in shown.items() if value is not None)]
+        lines += ["", *(f"{each.at}  {each.code}  {each.route}  {each.message}" for each in explained.refusals)]
+    if explained.valid:
+        return "\n".join([*lines, "", f"The {subject} is good."])
+    return "\n".join([*lines, "", f"The {subject} is refused: {explained.code}. {explained.remedy}"])
 
 
 async def _issuer_of(service: Service, session_id: str) -> Issuer:

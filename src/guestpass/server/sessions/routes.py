@@ -22,6 +22,7 @@ from guestpass.server.http.routes import QueryParameter, Route
 from guestpass.server.projects.service import Issuers
 from guestpass.server.revocation.service import ALL, Subject
 from guestpass.server.sessions import api, index
+from guestpass.server.sessions.explaining import Explaining
 from guestpass.server.sessions.minting import Minting
 from guestpass.server.sessions.policy import check_host_id, invalid
 from guestpass.server.sessions.service import EndMany, Listing, Sessions, view_of
@@ -51,6 +52,7 @@ class SessionRoutes:
         verifying: Verifying,
         issuers: Issuers,
         derivation: Derivation,
+        explaining: Explaining,
         clock: Clock,
     ) -> None:
         self._minting = minting
@@ -58,6 +60,7 @@ class SessionRoutes:
         self._verifying = verifying
         self._issuers = issuers
         self._derivation = derivation
+        self._explaining = explaining
         self._clock = clock
 
     async def mint(self, call: Exchange) -> Answer:
@@ -113,20 +116,7 @@ class SessionRoutes:
         fault = operations.fault_of_name(operation) if operation is not None else None
         if fault:
             raise invalid("operation", fault)
-        explained = await self._verifying.explain(issuer, body.token, operation)
-        known = explained.known
-        return answer(
-            api.VerifyAnswer(
-                valid=explained.error is None,
-                code=UNSET if explained.error is None else explained.error.code,
-                session=UNSET
-                if known is None
-                else view_of(known.row, known.ending, int(self._clock()), used_up=known.used_up),
-                checks=[
-                    api.CheckResult(found.check, found.error is None, found.detail) for found in explained.findings
-                ],
-            )
-        )
+        return answer(await self._explaining.of(issuer, body.token, operation))
 
     async def own(self, call: Exchange) -> Answer:
         verified = await self._verifying.bearer(call.token)
@@ -224,8 +214,8 @@ class SessionRoutes:
                   answers={200: api.RevokeAnswer}, codes=("NOT_FOUND",)),
             Route(method="POST", path="/v1/tokens/verify", handler=self.verify, tag=tokens, can="verify",
                   writes=False,
-                  summary="Check a token and explain every step", body=api.VerifyRequest,
-                  answers={200: api.VerifyAnswer}),
+                  summary="Check a token and explain every step; or say why a session or a request was refused", body=api.VerifyRequest,
+                  answers={200: api.VerifyAnswer}, codes=("NOT_FOUND",)),
             Route(method="GET", path="/v1/session", handler=self.own, tag=browser, caller="token", browser=True,
                   bucket="browser", summary="Who am I", answers={200: api.SessionView}),
             Route(method="DELETE", path="/v1/session", handler=self.end_own, tag=browser, caller="token", browser=True,

@@ -19,6 +19,7 @@ from guestpass.server.api_keys.service import ApiKey
 from guestpass.server.http.exchange import NO_STORE, Answer, Exchange, answer
 from guestpass.server.http.routes import ANY_METHOD, Route
 from guestpass.server.projects.service import DEFAULT_PROJECT, Issuer, Issuers
+from guestpass.server.refusals.service import Refusals
 from guestpass.server.sessions.routes import OWN_SESSION
 from guestpass.server.sessions.service import Sessions
 from guestpass.server.sessions.verifying import Verified, Verifying
@@ -64,7 +65,8 @@ _INACTIVE = Introspection(active=False)
 
 
 class StandardRoutes:
-    def __init__(self, sessions: Sessions, verifying: Verifying, issuers: Issuers) -> None:
+    def __init__(self, sessions: Sessions, verifying: Verifying, issuers: Issuers, refusals: Refusals) -> None:
+        self._refusals = refusals
         self._sessions = sessions
         self._verifying = verifying
         self._issuers = issuers
@@ -77,6 +79,7 @@ class StandardRoutes:
         except GuestpassError as error:
             if isinstance(error, ServiceError):
                 raise
+            self._refusals.note(error, request_id=call.request_id, route="POST /oauth/introspect")
             return answer(_INACTIVE)
         return answer(_introspection(verified))
 

@@ -15,7 +15,15 @@ from guestpass.core.tokens.explain import Finding, explain
 from guestpass.core.tokens.keys import KeySet
 from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.core.tokens.remembered import RememberingVerifier
-from guestpass.errors import GuestpassError, TokenKeyUnknown, TokenMalformed, TokenMissing, TokenReplayed, TokenRevoked
+from guestpass.errors import (
+    GuestpassError,
+    NotFound,
+    TokenKeyUnknown,
+    TokenMalformed,
+    TokenMissing,
+    TokenReplayed,
+    TokenRevoked,
+)
 from guestpass.server.clock import Clock
 from guestpass.server.projects.service import Issuer, Issuers
 from guestpass.server.revocation import service as revocation
@@ -124,6 +132,20 @@ class Verifying:
             known = await self.known(issuer, ins.claims.sid)
             ins.state = _state(known)
         findings = walked.findings + explain(ins, check.STATE_CHECKS).findings
+        return Explained(findings, next((finding.error for finding in findings if finding.error), None), known)
+
+    async def explain_session(self, issuer: Issuer, session_id: str, operation: str | None) -> Explained:
+        """Walk the lines about time and state for a session of ``issuer``, as its token would meet them now.
+
+        Raises: NotFound.
+        """
+        known = await self.known(issuer, session_id)
+        if known is None:
+            raise NotFound("There is no such session.")
+        desk = await self._desk(issuer)
+        ins = Inspection("", desk.expect, desk.keys, int(self._clock()), operation)
+        ins.claims, ins.state = claims_of(known.row, issuer), _state(known)
+        findings = explain(ins, check.TIME_CHECKS + check.STATE_CHECKS).findings
         return Explained(findings, next((finding.error for finding in findings if finding.error), None), known)
 
     async def issuer_of(self, token: str) -> Issuer:
