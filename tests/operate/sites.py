@@ -9,6 +9,7 @@ import subprocess
 
 from guestpass.server.storage.sealing import MasterKey
 from servers import postgres
+from servers.processes import stable_port
 from torture.real_server import RealServer, run
 
 DATABASE = "guestpass.sqlite3"
@@ -19,17 +20,21 @@ class Site:
 
     def __init__(self, folder, settings):
         self.folder = folder
-        self.settings = settings
+        self._port = stable_port()
+        self.issuer = f"http://127.0.0.1:{self._port}/test"
+        self.settings = {"GUESTPASS_PUBLIC_URL": f"http://127.0.0.1:{self._port}", **settings}
         self.file = folder / "the.backup"
         self.server = None
-        run("init", at=folder, settings=settings)
+        run("init", at=folder, settings=self.settings)
 
     async def open(self):
         self.server = RealServer(self.folder, settings=self.settings)
+        self.server.port = self._port
         await self.server.start()
 
     async def start_again(self):
         self.server = RealServer(self.folder, settings=self.settings, key=self.server.key)
+        self.server.port = self._port
         await self.server.start()
 
     def command(self, *words, expect=0):
