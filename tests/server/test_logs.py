@@ -62,7 +62,7 @@ def test_what_is_no_credential_stays_as_it_is():
         "event": "refused", "code": "TOKEN_EXPIRED", "status": 401, "path": "/v1/sessions/{id}", "again": None, "ok": True,
         "api_key_id": "key_01m7yqntdce9fa3csez7x925yg", "session": "sess_01m7yqntdce9fa3csez7x925yg",
         "request_id": "req_01m7yqntdce9fa3csez7x925yg", "internal": "the writer hangs", "took": 0.25,
-        "url": "http://127.0.0.1:8787/test", "message": "Send the token as Bearer.", "fingerprint": "0a1b2c3d",
+        "url": "http://127.0.0.1:8787/test", "dump": "pg_dump --dbname=postgresql://guestpass@db:5432/guestpass", "message": "Send the token as Bearer.", "fingerprint": "0a1b2c3d",
     }  # fmt: skip
     assert logs.redact(None, "info", dict(event)) == event
 

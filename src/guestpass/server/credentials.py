@@ -17,7 +17,7 @@ _SECRET = re.compile(
     r"(?<![\w-])\d{1,3}:[\w-]{43}(?![\w-])"  # a master key
     r"|(?<![0-9A-Fa-f])[0-9A-Fa-f]{64}(?![0-9A-Fa-f])"  # a request's signature, a hash of a credential
     r"|(?:a2V5X|c2tf)[\w+/]{8,}=*"  # key_…:sk_… or sk_…: in base64
-    r"|(?<=://)[^\s/@]*@"  # the user and the password of an address
+    r"|(?<=://)[^\s/@:]*:[^\s/@]*@"  # the user and the password of an address
     r"|(?i:(?<![\w-])(?:basic|bearer)\s{1,8}[\w+/=.~:-]{8,})"
     r"|(?i:(?<=password=)[^\s&;'\"]+|(?<=password: )[^\s&;'\"]+)",
     re.ASCII,

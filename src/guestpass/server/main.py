@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
+from guestpass.server import credentials
 from guestpass.server.api_keys import commands as api_keys
 from guestpass.server.command_line import EXPECTED_ERRORS, OK, USAGE, exit_code_of
 from guestpass.server.operate import commands as operate
@@ -39,7 +40,7 @@ def call(arguments: list[str]) -> int:
         return USAGE
     except EXPECTED_ERRORS as error:
         sys.stdout.flush()  # what was shown stands before the error, also where both go into one file
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{credentials.without_any_secret(str(error))}\n")  # of a service, it goes to a journal
         return exit_code_of(error)
     except KeyboardInterrupt:
         return OK
