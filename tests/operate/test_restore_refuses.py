@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 
 import pytest
 from sites import DATABASE
@@ -60,6 +61,13 @@ async def test_a_missing_master_key_is_said_and_none_is_made(lost):
     with pytest.raises(MasterKeyError, match="is needed to restore"):
         await lost.restore()
     assert list(lost.database.parent.iterdir()) == []
+
+
+async def test_a_clock_that_stands_before_the_copy_is_said(lost):
+    """The cut would leave out what was issued after it."""
+    with pytest.raises(StoreRefused, match="clock"):
+        await restore_file(lost.settings, lost.backup, replace=False, clock=lambda: time.time() - 3600)
+    assert lost.nothing_was_made()
 
 
 async def test_a_public_url_that_is_not_the_store_s_is_said(lost):

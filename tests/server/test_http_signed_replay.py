@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from guestpass.server.http.callers import SAFE_METHODS
+from guestpass.server.signed_requests import service as signed_requests
 from signing import SigningHost
 from world import World
 
@@ -190,6 +191,15 @@ async def test_a_clock_that_steps_back_revives_nothing(world, signer):
         assert (reply.code, "X-API-Timestamp" in reply.json["message"]) == ("UNAUTHORIZED", True)
     world.clock.advance(seconds=1)
     assert (await signer.mint()()).status == 201, "and what is signed from then on is taken"
+
+
+async def test_a_store_that_was_put_back_takes_no_signature_from_before(world, signer):
+    """Which of them were used, it has forgotten."""
+    send = signer.mint()
+    world.clock.advance(seconds=1)
+    await world.store.at_once(lambda tx: signed_requests.forget_before(tx, int(world.clock())))
+    assert (await send()).code == "UNAUTHORIZED"
+    assert (await signer.mint()()).status == 201
 
 
 async def test_a_clock_that_was_far_ahead_for_a_moment_locks_nobody_out_for_long(world, signer):

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from msgspec import structs
 
+from guestpass.core import times
 from guestpass.server.app import DATABASE_FILE, MASTER_KEY_FILE, open_service
-from guestpass.server.clock import system_clock
+from guestpass.server.clock import Clock, system_clock
 from guestpass.server.operate.backup import (
     check_whole,
     fingerprint_in_dump,
@@ -29,6 +30,7 @@ from guestpass.server.operate.backup import (
 from guestpass.server.operate.settings import Settings
 from guestpass.server.projects import service as projects
 from guestpass.server.revocation import service as revocation
+from guestpass.server.signed_requests import service as signed_requests
 from guestpass.server.signing_keys import service as signing_keys
 from guestpass.server.storage import copies, facts, migrate
 from guestpass.server.storage.copies import StoreRefused
@@ -49,34 +51,34 @@ class Restored(NamedTuple):
     copied_at: int | None
 
 
-async def restore_in_place(settings: Settings) -> Restored:
+async def restore_in_place(settings: Settings, *, clock: Clock = system_clock) -> Restored:
     """Cut what came before in the store that the settings name, which was put back by other means.
 
     Raises: StoreRefused, MasterKeyError, Unavailable, SettingsError.
     """
     sealer = Sealer(_master_key(settings))
     if settings.database_url:
-        return await _settle_postgres(settings, sealer)
+        return await _settle_postgres(settings, sealer, clock)
     place = Path(settings.data_dir) / DATABASE_FILE
     with _nobody_else(place):
         """Whoever has it open holds numbers of lists from before."""
-    return await _settle_embedded(settings, place, sealer)
+    return await _settle_embedded(settings, place, sealer, clock)
 
 
-async def restore_file(settings: Settings, source: Path, *, replace: bool) -> Restored:
+async def restore_file(settings: Settings, source: Path, *, replace: bool, clock: Clock = system_clock) -> Restored:
     """Put a backup where the settings point to. ``replace``: set a store that is there aside.
 
     Raises: StoreRefused, MasterKeyError, Unavailable, SettingsError; nothing was changed.
     """
     sealer = Sealer(_master_key(settings))
     if settings.database_url:
-        return await _restore_dump(settings, source, sealer)
+        return await _restore_dump(settings, source, sealer, clock)
     place = Path(settings.data_dir) / DATABASE_FILE
     _check_place(place, replace=replace)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with new_file_beside(place) as partial:
         _copy(source, partial)
-        restored = await _settle_embedded(settings, partial, sealer)
+        restored = await _settle_embedded(settings, partial, sealer, clock)
         _into_one_file(partial)
         if replace and place.exists():
             _replace(place, partial)
@@ -127,12 +129,12 @@ def _into_one_file(partial: Path) -> None:
         connection.execute("PRAGMA journal_mode=DELETE")
 
 
-async def _settle_embedded(settings: Settings, file: Path, sealer: Sealer) -> Restored:
+async def _settle_embedded(settings: Settings, file: Path, sealer: Sealer, clock: Clock) -> Restored:
     store = SqliteStore(file)
     try:
         await _check(store, sealer)
         migrate.upgrade(store)
-        return await _settle(settings, store, sealer)
+        return await _settle(settings, store, sealer, clock)
     finally:
         await store.close()
 
@@ -144,21 +146,27 @@ async def _check(store: Store, sealer: Sealer) -> None:
     await store.read(lambda tx: facts.derivation_secret(tx, sealer))
 
 
-async def _settle(settings: Settings, store: Store, sealer: Sealer) -> Restored:
+async def _settle(settings: Settings, store: Store, sealer: Sealer, clock: Clock) -> Restored:
     async def act(tx: Transaction, items: list[None]) -> list[Restored]:
         await tx.lock(Locks.STORE, [0])
-        copied_at, now = await copies.copied_at(tx), int(time.time())
+        copied_at, now = await copies.copied_at(tx), int(clock())
+        if copied_at is not None and now < copied_at:
+            raise StoreRefused(
+                f"This machine's clock says {times.of_seconds(now)}, before the copy was made ({times.of_seconds(copied_at)}). "
+                f"Set it: what it says decides what is cut."
+            )
         issuers = await projects.issuer_numbers(tx)
         before_ms = await revocation.cut_everything(
-            tx, issuers, CALLER, clock_ms=int(system_clock() * 1000), margin_ms=MARGIN_MS
+            tx, issuers, CALLER, clock_ms=int(clock() * 1000), margin_ms=MARGIN_MS
         )
         await revocation.skip_status_lists(tx, issuers[0], now=now)
         await signing_keys.forget_published(tx)
+        await signed_requests.forget_before(tx, now)
         await copies.settle(tx)
         return [Restored(before_ms, copied_at) for _ in items]
 
     restored = await store.write(act, None)
-    service = await open_service(structs.replace(settings, redis_url=""), store, sealer)
+    service = await open_service(structs.replace(settings, redis_url=""), store, sealer, clock=clock)
     for number in await store.read(projects.issuer_numbers):
         await service.keyring.make_missing(await service.issuers.by_number(number))
     return restored
@@ -191,7 +199,7 @@ def _nobody_else(place: Path) -> Iterator[None]:
 # PostgreSQL
 
 
-async def _restore_dump(settings: Settings, source: Path, sealer: Sealer) -> Restored:
+async def _restore_dump(settings: Settings, source: Path, sealer: Sealer, clock: Clock) -> Restored:
     store = PostgresStore(settings.database_url, prepared_statements=settings.database_prepared_statements)
     try:
         if (await store.read(migrate.schema_of)).revision is not None:
@@ -210,14 +218,14 @@ async def _restore_dump(settings: Settings, source: Path, sealer: Sealer) -> Res
         "pg_restore", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", str(source),
         url=settings.database_url,
     )  # fmt: skip
-    return await _settle_postgres(settings, sealer)
+    return await _settle_postgres(settings, sealer, clock)
 
 
-async def _settle_postgres(settings: Settings, sealer: Sealer) -> Restored:
+async def _settle_postgres(settings: Settings, sealer: Sealer, clock: Clock) -> Restored:
     store = PostgresStore(settings.database_url, prepared_statements=settings.database_prepared_statements)
     try:
         await _check(store, sealer)
         await migrate.upgrade_postgres(store)
-        return await _settle(settings, store, sealer)
+        return await _settle(settings, store, sealer, clock)
     finally:
         await store.close()

@@ -104,6 +104,11 @@ class SignedRequests:
         await self._store.write(_nothing, None, (use.rider,))
 
 
+async def forget_before(tx: Transaction, now: int) -> None:
+    """Take no signature that was made before ``now``, for a store that was put back: it has forgotten which were used."""
+    await sql.set_forgotten_before(tx, now)
+
+
 async def _check_each(tx: Transaction, uses: list[SignatureUse]) -> list[Exception | None]:
     """Write each use down, and refuse those whose signature was used before, or may have been and is forgotten."""
     firsts = await sql.claim(tx, [one.use for one in uses])

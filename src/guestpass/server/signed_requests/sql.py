@@ -58,6 +58,12 @@ async def forgotten_before(tx: Transaction) -> int:
     return int.from_bytes(value, "big") if value else 0
 
 
+async def set_forgotten_before(tx: Transaction, edge: int) -> None:
+    """Say that uses before ``edge`` may have been forgotten."""
+    if edge > await forgotten_before(tx):
+        await facts.put(tx, _FORGOTTEN_BEFORE, edge.to_bytes(_SECONDS_BYTES, "big"))
+
+
 async def forget(tx: Transaction, edge: int, *, most: int) -> int:
     """Drop up to ``most`` uses that were signed before ``edge``, the oldest first; return how many went."""
     rows: Sequence[tuple[int, bytes]] = await tx.fetch(
@@ -68,8 +74,7 @@ async def forget(tx: Transaction, edge: int, *, most: int) -> int:
         return 0
     last_second, last_signature = rows[-1]
     # By what is forgotten, not by a clock: one that was wrong for a moment must not lock everybody out.
-    if last_second >= await forgotten_before(tx):
-        await facts.put(tx, _FORGOTTEN_BEFORE, (last_second + 1).to_bytes(_SECONDS_BYTES, "big"))
+    await set_forgotten_before(tx, last_second + 1)
     return await tx.execute(
         "DELETE FROM signed_requests WHERE (signed_at, signature) <= (?, ?)", (last_second, last_signature)
     )
