@@ -29,6 +29,16 @@ async def test_for_everyone_else_there_is_one_stand_in_that_nobody_calls_with(wo
     assert stand_in.startswith("sk_test_")
 
 
+async def test_an_id_beside_a_key_is_not_that_key(world, signer):
+    """The nearest key is read in place of one that is not there, and never taken for it."""
+    for place in range(4, len(signer.id)):
+        for sign in "0z":
+            beside = signer.id[:place] + sign + signer.id[place + 1 :]
+            if beside != signer.id:
+                found = await world.service.api_keys.signing_secret(beside)
+                assert (found.key, found.secret == signer.secret) == (None, False), beside
+
+
 async def test_the_same_work_is_done_whether_or_not_there_is_such_a_key(world, signer):
     """One look-up each, and none within a moment: not even how often one asks tells whether an id is good."""
     unknown = ids.encode("key", ids.time_ordered(1, bytes(ids.ENTROPY_BYTES)))

@@ -27,11 +27,13 @@ async def by_secret_hash(store: Store, secret_hash: bytes) -> ApiKey | None:
 
 async def with_sealed_secret(store: Store, key_id: bytes, stand_in: Row) -> tuple[ApiKey, bytes]:
     """Return a key that signs with its sealed secret; where there is none, what ``stand_in`` says, at the same cost."""
+    # The nearest is read in any case: a row that is not there would be 5 us cheaper, and tell that it is not.
     rows = await store.look_up(
-        f"SELECT {_COLUMNS}, sealed_secret FROM api_keys WHERE id = ? AND sealed_secret IS NOT NULL",  # noqa: S608
+        f"SELECT {_COLUMNS}, sealed_secret FROM api_keys WHERE id <= ? ORDER BY id DESC LIMIT 1",  # noqa: S608
         (key_id,),
     )
-    *columns, sealed_secret = rows[0] if rows else stand_in
+    nearest = rows[0] if rows else stand_in
+    *columns, sealed_secret = nearest if nearest[0] == key_id and nearest[-1] is not None else stand_in
     return _key(tuple(columns)), sealed_secret
 
 
