@@ -70,6 +70,7 @@ class WatchedStore:
         self._store = store
         self.tally = store.tally
         self.look_ups: list[str] = []  # the SQL of each
+        self.reads_begun = 0
         self.is_away = False
         self.reads = True
 
@@ -99,6 +100,7 @@ class WatchedStore:
 
     async def read(self, query: Any) -> Any:
         self._answers()
+        self.reads_begun += 1
         if not self.reads:
             raise Unavailable(internal="the test let no long read through")
         return await self._store.read(query)
@@ -254,6 +256,14 @@ class World:
                 yield world
         finally:
             await service.close()
+
+    async def beside(self, *, ahead_seconds: float = 0.0, **settings: Any) -> World:
+        """Start another server of the same store, whose own clock may be ahead of the store's; it has no backends."""
+        service = await open_service(
+            Settings(**settings), self.store, Sealer(MASTER_KEY), clock=lambda: self.clock() + ahead_seconds,
+            entropy=random.Random(f"{ahead_seconds} {settings}").randbytes,
+        )  # fmt: skip
+        return World(service, self.store, self.clock)
 
     async def key(
         self,

@@ -148,7 +148,7 @@ async def test_an_unknown_key_of_our_own_issuer_asks_for_a_new_token(world):
     """After the theft of a signing key: the browser's old token is worthless, a new one is not."""
     ada = await world.mint("ada")
     await world.store.at_once(lambda tx: tx.execute("DELETE FROM signing_keys"))
-    world.service.keyring._keys.clear()
+    world.service.keyring._held.clear()
     for environment in ENVIRONMENTS:
         await world.service.keyring.make_missing(await world.service.issuers.at(environment))
     world.service.verifying._desks.clear()

@@ -31,6 +31,7 @@ from guestpass.server.sessions.service import Sessions
 from guestpass.server.sessions.standard_routes import StandardRoutes
 from guestpass.server.sessions.verifying import Verifying
 from guestpass.server.signed_requests.service import SignedRequests
+from guestpass.server.signing_keys.rotation import Rotation
 from guestpass.server.signing_keys.routes import SigningKeyRoutes
 from guestpass.server.signing_keys.service import Keyring
 from guestpass.server.storage import copies, facts, migrate
@@ -51,6 +52,7 @@ class Service:
     api_keys: ApiKeys
     signed_requests: SignedRequests
     keyring: Keyring
+    rotation: Rotation
     minting: Minting
     sessions: Sessions
     verifying: Verifying
@@ -196,6 +198,9 @@ async def open_service(
     refusals = Refusals(store, clock, entropy)
     verifying = Verifying(store, issuers, keyring, clock, prefix_word=settings.token_prefix)
     cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
+    rotation = Rotation(
+        store, sealer, entropy, algorithm=settings.signing_algorithm, key_days=settings.signing_key_days
+    )
     return Service(
         base_url=base_url,
         store=store,
@@ -203,12 +208,13 @@ async def open_service(
         api_keys=api_keys,
         signed_requests=signed_requests,
         keyring=keyring,
+        rotation=rotation,
         minting=minting,
         sessions=Sessions(store, clock, store.tally),
         verifying=verifying,
         explaining=Explaining(verifying, refusals, clock),
         derivation=derivation,
-        jobs=Jobs(cleaning, refusals.write, (cleaning.purge, signed_requests.purge, refusals.purge)),
+        jobs=Jobs(cleaning, rotation, refusals.write, (cleaning.purge, signed_requests.purge, refusals.purge)),
         refusals=refusals,
         limits=RateLimits(_limits(settings), issuers, clock, _shared_counts(settings, base_url, clock)),
         proxies=TrustedProxies(networks_of(settings.trusted_proxies)),

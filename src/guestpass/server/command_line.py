@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from guestpass.core.tokens.kinds import Environment
 from guestpass.errors import (
     CallerError,
+    Conflict,
     GuestpassError,
     NotFound,
     OperationNotAllowed,
@@ -129,7 +130,7 @@ def exit_code_of(error: Exception) -> int:
         return NOT_FOUND
     if isinstance(error, Unavailable):
         return UNREACHABLE
-    if isinstance(error, TokenError | CallerError | OperationNotAllowed | StoreRefused):
+    if isinstance(error, TokenError | CallerError | OperationNotAllowed | Conflict | StoreRefused):
         return REFUSED
     if isinstance(error, RequestError | SettingsError):
         return USAGE

@@ -14,6 +14,7 @@ from guestpass.server.operate import commands as operate
 from guestpass.server.operate import logs
 from guestpass.server.projects import commands as projects
 from guestpass.server.sessions import commands as sessions
+from guestpass.server.signing_keys import commands as signing_keys
 
 app = App(
     name="guestpass",
@@ -22,7 +23,14 @@ app = App(
 )
 for command in (operate.serve, operate.init, operate.demo, operate.doctor, operate.backup, operate.restore):
     app.command(command)
-for group in (projects.app, api_keys.app, sessions.tokens_app, sessions.sessions_app, operate.config_app):
+for group in (
+    projects.app,
+    api_keys.app,
+    signing_keys.app,
+    sessions.tokens_app,
+    sessions.sessions_app,
+    operate.config_app,
+):
     app.command(group)
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from guestpass.errors import GuestpassError
 from guestpass.server.sessions.cleaning import Cleaning
+from guestpass.server.signing_keys.rotation import Rotation
 
 FEED_SECONDS = 1.0
 PURGE_SECONDS = 60.0
@@ -26,12 +27,15 @@ class Jobs:
     def __init__(
         self,
         cleaning: Cleaning,
+        rotation: Rotation,
         write_refusals: Callable[[], Awaitable[None]],
         purges: Sequence[Callable[[], Awaitable[int]]],
     ) -> None:
         self.cleaning = cleaning
+        self.rotation = rotation
         self.write_refusals = write_refusals
         self.purges = purges
+        self._follows_setting = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -54,6 +58,7 @@ class Jobs:
                 if seconds_to_purge <= 0:
                     seconds_to_purge = PURGE_SECONDS
                     await self._purge()
+                    await self._keep_signing_keys()
             except GuestpassError as error:
                 log.warning("housekeeping_waits", code=error.code, internal=error.internal)
             except Exception:
@@ -67,3 +72,10 @@ class Jobs:
             purged += await purge()
         if purged:
             log.info("purged", rows=purged)
+
+    async def _keep_signing_keys(self) -> None:
+        """Do what is due; the first time, also what the settings of this start ask for."""
+        async for change in self.rotation.keep(algorithm=not self._follows_setting):
+            if change.made is not None:
+                log.info("signing_key_published", kid=change.made.kid, algorithm=change.made.algorithm)
+        self._follows_setting = True

@@ -84,8 +84,20 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = ""
     signing_algorithm: Annotated[
         SigningAlgorithm,
-        Meta(description="What new signing keys are for. A change makes a new key; the old verify on."),
+        Meta(
+            description="What new signing keys are for. A server that starts with another value publishes a key for "
+            "it, which signs two minutes later; the old verify on until their last token has ended."
+        ),
     ] = "ES256"
+    signing_key_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3650,
+            description="How long a signing key signs before the next one takes over. 0: until you run "
+            "`guestpass signing-keys rotate`.",
+        ),
+    ] = 90
     token_prefix: Annotated[
         str, Meta(pattern="^[a-z][a-z0-9]{0,15}$", description="The word that prefixed tokens begin with.")
     ] = DEFAULT_PREFIX_WORD

@@ -79,7 +79,7 @@ class Publishing:
 
     async def _look(self, issuer: Issuer, name: str, uri: str) -> Copy:
         now = self._clock()
-        key = (await self._keyring.of(issuer)).signer.key
+        key = (await self._keyring.of(issuer)).list_signer.key
         copy = self._copies.get(uri)
         if copy is not None and (copy.key is not key or not 0 <= now - copy.signed_at < SIGNED_ANEW_SECONDS):
             copy = None

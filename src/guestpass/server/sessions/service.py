@@ -92,6 +92,10 @@ class Sessions:
         """Return a page, newest first."""
         return await self._store.read(lambda tx: _page(tx, listing, int(self._clock())))
 
+    async def any_living(self, issuer: int) -> bool:
+        """Say whether a session of this issuer is active now."""
+        return bool((await self.page(Listing(issuer, None, None, "active", index.AFTER_ALL_IDS, 1))).data)
+
     async def end_one(self, issuer: int, session_id: str, ending: Ending, riders: Riders = ()) -> tuple[int, bool]:
         """End a session; return (its end in Unix ms, whether this call ended it). Raises: NotFound."""
         key = ids.decode(WORD, session_id)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from guestpass.core import ids
 from guestpass.core.bounds import SERVER_START_LEEWAY_SECONDS, TOKEN_BYTES_MAX
-from guestpass.core.jose.jwk import Algorithm
 from guestpass.core.revocation.cutoff import Ending
 from guestpass.core.tokens import check, kinds
 from guestpass.core.tokens.check import Expectation, Inspection, State
@@ -32,8 +31,6 @@ from guestpass.server.sessions.claims import claims_of
 from guestpass.server.sessions.model import WORD, SessionRow
 from guestpass.server.signing_keys.service import Keyring
 from guestpass.server.storage.store import Locks, Store, Transaction
-
-ALGORITHMS = frozenset[Algorithm]({"ES256", "EdDSA", "RS256"})
 
 
 class Known(NamedTuple):
@@ -202,7 +199,8 @@ class Verifying:
         return await sql.look_up_opaque_token(self._store, key) if key else None
 
     async def _desk(self, issuer: Issuer, *, look_again: bool = False) -> _Desk:
-        keys = (await (self._keyring.look_again(issuer) if look_again else self._keyring.of(issuer))).verifying
+        held = await (self._keyring.look_again(issuer) if look_again else self._keyring.of(issuer))
+        keys = held.verifying
         desk = self._desks.get(issuer.number)
         if desk is None or desk.keys is not keys or desk.expect.audience != issuer.audience:
             expect = Expectation(
@@ -210,7 +208,7 @@ class Verifying:
                 audience=issuer.audience,
                 environment=issuer.environment,
                 project_id=issuer.project.id,
-                algorithms=ALGORITHMS,
+                algorithms=held.algorithms,
                 base=self._issuers.base_url,
                 prefix_word=self._prefix_word,
                 start_leeway_seconds=SERVER_START_LEEWAY_SECONDS,

@@ -7,11 +7,11 @@ from typing import Any
 from guestpass.server.http.exchange import Answer, Exchange, Headers, answer
 from guestpass.server.http.routes import Route
 from guestpass.server.projects.service import Issuer, Issuers
+from guestpass.server.signing_keys.policy import JWKS_MAX_AGE_SECONDS
 from guestpass.server.signing_keys.service import Keyring
 
-MAX_AGE_SECONDS = 60
 _CLIENT_METHODS = ["client_secret_basic", "client_secret_post"]
-_PUBLIC: Headers = ((b"cache-control", b"public, max-age=%d" % MAX_AGE_SECONDS),)
+_PUBLIC: Headers = ((b"cache-control", b"public, max-age=%d" % JWKS_MAX_AGE_SECONDS),)
 _ISSUER_PATHS = ("/{environment}", "/{environment}/{project}")
 
 
@@ -21,7 +21,8 @@ class SigningKeyRoutes:
         self._keyring = keyring
 
     async def jwks(self, call: Exchange) -> Answer:
-        keys = await self._keyring.of(await self._issuer(call))
+        # As of now: whoever asks may have met a key that began to sign a moment ago.
+        keys = await self._keyring.look_again(await self._issuer(call))
         return answer(keys.jwks, headers=_PUBLIC)
 
     async def discovery(self, call: Exchange) -> Answer:

@@ -1,34 +1,50 @@
-"""The keyring: each issuer's keys, private parts sealed at rest."""
+"""The keyring: what each issuer signs with, verifies with and publishes, at this moment.
+
+Servers tell each other nothing. Each asks the store at most a second after it last did, before it uses a key; and
+once more when a token names a key that it does not know. What time alone decides, it decides by the store's clock.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-
-from guestpass.core.jose.jwk import SigningKey, import_signing_key, import_verifying_key, signing_key_from_private
+from guestpass.core.jose.jwk import SigningKey, import_verifying_key
+from guestpass.core.tokens.inspection import HS256_ALONE
 from guestpass.core.tokens.keys import KeySet
 from guestpass.errors import JwtConfigurationError
 from guestpass.server.clock import Clock
 from guestpass.server.projects.service import Issuer
-from guestpass.server.signing_keys import sql
-from guestpass.server.signing_keys.model import IssuerKeys, Signer, SigningAlgorithm, StoredKey
-from guestpass.server.storage.sealing import MasterKeyError, Sealer
+from guestpass.server.signing_keys import making, policy, sql
+from guestpass.server.signing_keys.model import ASYMMETRIC, IssuerKeys, Signer, SigningAlgorithm, StoredKey
+from guestpass.server.signing_keys.policy import Duties
+from guestpass.server.storage.sealing import Sealer
 from guestpass.server.storage.store import Locks, Store, Transaction
 
 __all__ = ["IssuerKeys", "Keyring", "Signer", "SigningAlgorithm"]
 
-RELOAD_SECONDS = 1.0  # a flood of unknown key ids reads the store once in that time
-RSA_BITS = 2048
+LOOK_SECONDS = 1.0
+
+
+class _Held(NamedTuple):
+    """One issuer's keys as the store had them, and what they are good for until ``duties.until_ms``.
+
+    Args:
+        looked_at: When the store was asked, by our clock. ``ahead_ms``: the store's clock against ours.
+    """
+
+    stored: list[StoredKey]
+    duties: Duties
+    keys: IssuerKeys
+    looked_at: float
+    ahead_ms: int
 
 
 class _NewKey(NamedTuple):
     issuer: int
-    key: StoredKey
+    key: SigningKey
 
 
 class Keyring:
@@ -37,96 +53,109 @@ class Keyring:
         self._sealer = sealer
         self._clock = clock
         self._algorithm = algorithm
-        self._keys: dict[int, IssuerKeys] = {}
-        self._loaded_at: dict[int, float] = {}
-        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._held: dict[int, _Held] = {}
+        self._looks: dict[int, asyncio.Task[_Held]] = {}  # under way, one an issuer
 
     async def lacking(self, issuers: Iterable[int]) -> list[int]:
-        """Return those that have no key of the configured algorithm: new ones, or all where the setting was changed."""
-        having = await self._store.read(lambda tx: sql.issuers_with(tx, self._algorithm))
+        """Return those that have no key yet."""
+        having = await self._store.read(sql.issuers_that_sign)
         return [issuer for issuer in issuers if issuer not in having]
 
     async def make_missing(self, issuer: Issuer) -> None:
-        """Make the issuer a key of the configured algorithm if it has none, in one transaction with that look.
+        """Make the issuer a key that signs at once if it has none, in one transaction with that look.
 
-        When the store or the setting is new; no request makes a key, least of all one that only reads.
+        When the store or the project is new; no request makes a key, least of all one that only reads.
         """
-        if not any(key.algorithm == self._algorithm for key in await self._stored(issuer)):
-            new = await asyncio.to_thread(self._make, issuer)
-            await self._store.write(self._add_if_still_missing, _NewKey(issuer.number, new))
+        stored, now_ms = await self._store.read(lambda tx: _with_time(tx, issuer.number))
+        if not policy.accepted(stored, now_ms, secret=False):
+            key = await asyncio.to_thread(making.new_key, self._algorithm)
+            await self._store.write(self._add_if_still_missing, _NewKey(issuer.number, key))
 
     async def of(self, issuer: Issuer) -> IssuerKeys:
-        """Return the issuer's keys.
+        """Return the issuer's keys as they were at most a second ago.
 
         Raises: JwtConfigurationError where there is none, or its private part cannot be unsealed; Unavailable.
         """
-        keys = self._keys.get(issuer.number)
-        return keys if keys is not None else await self._load(issuer)
+        held = self._held.get(issuer.number)
+        now = self._clock()
+        if held is None or not 0 <= now - held.looked_at < LOOK_SECONDS:
+            held = await self._look(issuer)
+            now = self._clock()
+        now_ms = int(now * 1000) + held.ahead_ms
+        if held.duties.until_ms is not None and now_ms >= held.duties.until_ms:
+            held = self._hold(issuer, held.stored, now_ms, held.looked_at, held.ahead_ms)
+        return held.keys
 
     async def look_again(self, issuer: Issuer) -> IssuerKeys:
-        """Return the keys after a token named one that is not known: another server may have made it."""
-        if self._clock() - self._loaded_at.get(issuer.number, 0.0) < RELOAD_SECONDS:
-            return await self.of(issuer)
-        return await self._load(issuer)
+        """Return the keys as of now, as after a token that named one which is not known: it may be a moment old.
 
-    async def _load(self, issuer: Issuer) -> IssuerKeys:
-        async with self._turns[issuer.number]:
-            self._loaded_at[issuer.number] = self._clock()
-            stored = await self._stored(issuer)
-            known = self._keys.get(issuer.number)
-            if known is not None and known.verifying.by_kid.keys() == {key.kid for key in stored}:
-                return known
-            self._keys[issuer.number] = keys = self._open(issuer, stored)
-            return keys
+        All who wait share one look, however many they are. Raises: what ``of`` raises.
+        """
+        under_way = self._looks.get(issuer.number)
+        if under_way is not None:  # it may have read before that key was written
+            await asyncio.shield(under_way)
+        return (await self._look(issuer)).keys
 
-    async def _stored(self, issuer: Issuer) -> list[StoredKey]:
-        return await self._store.read(lambda tx: sql.of_issuer(tx, issuer.number))
+    async def _look(self, issuer: Issuer) -> _Held:
+        look = self._looks.get(issuer.number)
+        if look is None:
+            look = self._looks[issuer.number] = asyncio.create_task(self._load(issuer))
+            look.add_done_callback(lambda done: self._looked(issuer.number, done))
+        return await asyncio.shield(look)  # whoever leaves leaves it to the others
 
-    def _make(self, issuer: Issuer) -> StoredKey:
-        key = signing_key_from_private(_generate(self._algorithm))
-        return StoredKey(
-            key.kid,
-            key.algorithm,
-            json.dumps(key.verifying_key.public_jwk()),
-            self._sealer.seal(_purpose(issuer.number, key.kid), json.dumps(key.private_jwk()).encode()),
+    def _looked(self, issuer: int, look: asyncio.Task[_Held]) -> None:
+        self._looks.pop(issuer, None)
+        if not look.cancelled():
+            look.exception()  # where all who waited for it have left, nobody else takes note of it
+
+    async def _load(self, issuer: Issuer) -> _Held:
+        looked_at = self._clock()
+        stored, now_ms = await self._store.read(lambda tx: _with_time(tx, issuer.number))
+        ahead_ms = now_ms - int(self._clock() * 1000)
+        return self._hold(issuer, stored, now_ms, looked_at, ahead_ms)
+
+    def _hold(self, issuer: Issuer, stored: list[StoredKey], now_ms: int, looked_at: float, ahead_ms: int) -> _Held:
+        known = self._held.get(issuer.number)
+        duties = policy.duties(stored, now_ms)
+        if known is not None and known.duties == duties:
+            keys = known.keys
+        else:
+            keys = self._open(issuer, duties, known.keys if known else None)
+        held = self._held[issuer.number] = _Held(stored, duties, keys, looked_at, ahead_ms)
+        return held
+
+    def _open(self, issuer: Issuer, duties: Duties, known: IssuerKeys | None) -> IssuerKeys:
+        """Open what is not open yet: what was verified with a set of keys is remembered as long as it stays the same."""
+        if duties.signs_tokens is None or duties.signs_lists is None:
+            raise JwtConfigurationError(internal=f"issuer {issuer.url} has no signing key")
+        signers = {signer.key.kid: signer for signer in (known.signer, known.list_signer)} if known else {}
+        for key in (duties.signs_tokens, duties.signs_lists):
+            if key.kid not in signers:
+                signers[key.kid] = Signer(making.opened(key, issuer.number, self._sealer))
+        published = [import_verifying_key(json.loads(key.public_jwk)) for key in duties.published]
+        if duties.signs_tokens.is_secret:
+            opened = (making.opened(key, issuer.number, self._sealer) for key in duties.verify)
+            verifying = KeySet(key.verifying_key for key in opened)
+        else:
+            verifying = KeySet(published)
+        return IssuerKeys(
+            signer=signers[duties.signs_tokens.kid],
+            list_signer=signers[duties.signs_lists.kid],
+            verifying=known.verifying
+            if known and known.verifying.by_kid.keys() == verifying.by_kid.keys()
+            else verifying,
+            algorithms=HS256_ALONE if duties.signs_tokens.is_secret else ASYMMETRIC,
+            jwks={"keys": [key.public_jwk() for key in published]},
         )
 
     async def _add_if_still_missing(self, tx: Transaction, items: list[_NewKey]) -> list[None]:
-        await tx.lock(Locks.ISSUER, {item.issuer for item in items})
-        for issuer, new in items:
-            if not any(key.algorithm == new.algorithm for key in await sql.of_issuer(tx, issuer)):
-                await sql.add(tx, issuer, new, now=int(self._clock()))
+        await tx.lock(Locks.SIGNING_KEYS, {item.issuer for item in items})
+        now_ms = await tx.now_ms()
+        for issuer, key in items:
+            if not policy.accepted(await sql.of_issuer(tx, issuer), now_ms, secret=False):
+                stored = making.sealed(key, issuer, self._sealer, now_ms=now_ms, signs_from_ms=now_ms)
+                await sql.add(tx, issuer, stored)
         return [None] * len(items)
-
-    def _open(self, issuer: Issuer, stored: list[StoredKey]) -> IssuerKeys:
-        newest = next((key for key in stored if key.algorithm == self._algorithm), None)
-        if newest is None:
-            raise JwtConfigurationError(internal=f"issuer {issuer.url} has no {self._algorithm} key")
-        verifying = [import_verifying_key(json.loads(key.public_jwk)) for key in stored]
-        return IssuerKeys(
-            Signer(self._unseal(issuer, newest)), KeySet(verifying), {"keys": [key.public_jwk() for key in verifying]}
-        )
-
-    def _unseal(self, issuer: Issuer, key: StoredKey) -> SigningKey:
-        try:
-            private = self._sealer.open(_purpose(issuer.number, key.kid), key.sealed_private_jwk)
-        except MasterKeyError as fault:
-            raise JwtConfigurationError(internal=str(fault)) from fault
-        return import_signing_key(json.loads(private))
-
-
-def _purpose(issuer: int, kid: str) -> str:
-    return f"signing_key:{issuer}:{kid}"
-
-
-def _generate(
-    algorithm: SigningAlgorithm,
-) -> ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey:
-    if algorithm == "ES256":
-        return ec.generate_private_key(ec.SECP256R1())
-    if algorithm == "EdDSA":
-        return ed25519.Ed25519PrivateKey.generate()
-    return rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
 
 
 async def forget_published(tx: Transaction) -> None:
@@ -135,3 +164,7 @@ async def forget_published(tx: Transaction) -> None:
     A secret that an operator gave to verifiers by hand stays. New keys are made by ``Keyring.make_missing``.
     """
     await sql.forget_published(tx)
+
+
+async def _with_time(tx: Transaction, issuer: int) -> tuple[list[StoredKey], int]:
+    return await sql.of_issuer(tx, issuer), await tx.now_ms()

@@ -34,6 +34,7 @@ class Locks(IntEnum):
     SESSION = 3  # number of a session's id, folded: endings of one session, one after the other
     HOUSEKEEPING = 4  # an issuer's purge: one server at a time
     IDEMPOTENCY = 5  # hash of a key, folded: a twin waits for the first
+    SIGNING_KEYS = 6  # an issuer's signing keys: one change after the other
 
 
 class Transaction(Protocol):
