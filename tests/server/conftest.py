@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+
 import pytest
+from command_line import CommandLine
 
 from world import World
 
@@ -24,3 +27,13 @@ async def either_world(request):
     url = request.getfixturevalue("database_url") if request.param == "postgresql" else ""
     async with World.opened(database_url=url) as world:
         yield world
+
+
+@pytest.fixture
+def run(tmp_path, capsys, monkeypatch):
+    """Run commands in a directory of one's own, without a setting."""
+    for name in list(os.environ):
+        if name.startswith(("GUESTPASS_", "JWT_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return CommandLine(tmp_path / "data", capsys, monkeypatch)

@@ -1,47 +1,11 @@
 """The guestpass command: what it prints, where, and how it ends."""
 
-import io
-import json
-import os
 import re
 import sqlite3
 import stat
 
 import pytest
-
-from guestpass.server import main
-
-OK, FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE = range(6)
-
-
-class CommandLine:
-    """Runs commands against one data directory."""
-
-    def __init__(self, data_dir, capsys, monkeypatch):
-        self.data_dir = data_dir
-        self._capsys = capsys
-        self._monkeypatch = monkeypatch
-
-    def __call__(self, *words, stdin=""):
-        self._monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        code = main.call([*words, "--data-dir", str(self.data_dir)])
-        self.out, self.err = self._capsys.readouterr()
-        return code
-
-    def json(self, *words, stdin=""):
-        """Run with --json, which must succeed and print one JSON value and nothing else."""
-        assert self(*words, "--json", stdin=stdin) == OK, self.err
-        assert self.err == ""
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(tmp_path, capsys, monkeypatch):
-    for name in list(os.environ):
-        if name.startswith(("GUESTPASS_", "JWT_")):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return CommandLine(tmp_path / "data", capsys, monkeypatch)
+from command_line import FAILED, NOT_FOUND, OK, REFUSED, USAGE
 
 
 @pytest.fixture
@@ -173,7 +137,7 @@ def test_a_new_project_has_an_issuer_in_each_environment(store, project):
 
 
 def test_a_project_of_the_same_name_is_refused(store, project):
-    assert store("projects", "create", "--name", "Larkspur") == USAGE
+    assert store("projects", "create", "--name", "Larkspur") == REFUSED
     assert project["id"] in store.err
 
 

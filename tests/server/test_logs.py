@@ -35,6 +35,7 @@ CREDENTIALS = {
     "database URL": ("postgresql://guestpass:hunter2!@db.internal/guestpass", "hunter2"),
     "database words": ("host=db password=hunter2! user=guestpass", "hunter2"),
     "Redis URL": ("rediss://:hunter2!@cache:6379/0", "hunter2"),
+    "HS256 secret": ("hs_live_" + "d3Kq9" * 9, "d3Kq9d3Kq9"),
     "webhook secret": ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKY"),
     "Stripe key": ("rk_live_51H8xK2eZvKYlo2C", "51H8xK2eZv"),
 }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-# A secret or client key, a webhook secret, a session or refresh token of any prefix word, a JWT: each with enough of its
+# A secret or client key, an HS256 secret, a webhook secret, a session or refresh token of any prefix word, a JWT: each with enough of its
 # secret part to be one. A look-behind lets no two attempts read the same run of characters, so the search is linear.
 _CREDENTIAL = re.compile(
-    r"[scr]k_(?:test|live)_\w{8,}|whsec_[\w+/=]{8,}"
+    r"(?:[scr]k|hs)_(?:test|live)_\w{8,}|whsec_[\w+/=]{8,}"
     r"|(?<![a-z0-9])[a-z0-9]*_(?:session|refresh)_(?:test|live)_[\w.-]{8,}"
     r"|(?<![\w-])eyJ[\w-]*\.[\w.-]*",
     re.ASCII,
@@ -25,7 +25,7 @@ _SECRET = re.compile(
 _PLACEHOLDER = "[credential]"
 # One of these stands in each match, in lower case, or the match is long: looking for them first makes a log line cheap.
 _SIGNS = (
-    "k_test_", "k_live_", "whsec_", "_session_", "_refresh_", "eyj", "a2v5x", "c2tf", "://", "basic", "bearer", "password",
+    "k_test_", "k_live_", "hs_test_", "hs_live_", "whsec_", "_session_", "_refresh_", "eyj", "a2v5x", "c2tf", "://", "basic", "bearer", "password",
 )  # fmt: skip
 _LONG = 45  # characters of the shortest master key
 
