@@ -1,6 +1,6 @@
 """Mint and ask over HTTP, beside node oidc-provider, in one run.
 
-    python benchmarks/http.py mint|session [--seconds N] [--connections 32]
+    python benchmarks/http.py mint|session|introspect [--seconds N] [--connections 32]
 
 Every server gets a fresh directory each turn, one core to itself, and the same load from the other core. The
 turns are interleaved (ours, peer, ours, peer, ...), so that a ratio compares what one machine did in one run.
@@ -22,6 +22,7 @@ TOKENS_CYCLED = 1_000
 WARM_UP_SECONDS = 2  # node compiles what is hot only after thousands of calls
 PEERS: dict[str, list[Contender]] = {
     "mint": [oidc_provider.OPAQUE, oidc_provider.OPAQUE_GROUPED, oidc_provider.JWT],
+    "introspect": [oidc_provider.OPAQUE],
     "session": [oidc_provider.OPAQUE],  # its JWTs are not stored and cannot be asked about
 }
 FIGURES = ("requests_per_second", "p50_ms", "p90_ms", "p99_ms", "max_ms", "server_cores_busy")
@@ -75,7 +76,7 @@ def take_turn(contender: Contender, directory: Path, options: argparse.Namespace
         load = (
             mint_load(service, directory.parent, 1)
             if options.what == "mint"
-            else session_load(service, directory.parent)
+            else asking_load(service, options.what, directory.parent)
         )
         run = {"connections": options.connections, "core": options.load_core}
         wrk.drive(service.server.port, load, seconds=WARM_UP_SECONDS, **run)
@@ -97,13 +98,14 @@ def mint_load(service: Service, directory: Path, first: int) -> wrk.Load:
     return wrk.mint_load(directory, request.raw(service.server.port), first)
 
 
-def session_load(service: Service, directory: Path) -> wrk.Load:
+def asking_load(service: Service, what: str, directory: Path) -> wrk.Load:
     """Mint the tokens, ask about each once, then let wrk go round them."""
     port = service.server.port
     minted = requests.ask(port, [service.mint(f"user_{number}") for number in range(TOKENS_CYCLED)])
-    asking = [service.session(service.token_of(answer)) for answer in minted]
+    ask = service.session if what == "session" else service.introspect
+    asking = [ask(service.token_of(answer)) for answer in minted]
     requests.ask(port, asking)
-    path = directory / "session.requests"
+    path = directory / f"{what}.requests"
     wrk.write_requests(path, [request.raw(port) for request in asking])
     return wrk.Load("cycle", [str(path)])
 

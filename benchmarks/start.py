@@ -152,7 +152,7 @@ def measure_memory() -> dict[str, Any]:
             directory = Path(scratch) / name.replace(" ", "-") / "data"
             directory.mkdir(parents=True)
             guestpass = Guestpass()
-            secret = guestpass.prepare(directory)
+            _, secret = guestpass.prepare(directory)
             with guestpass.start(directory, None, *more) as server:
                 server.wait_for_answer()
                 weighed[name] = weigh_under_load(GuestpassService(server, directory, secret), directory.parent)

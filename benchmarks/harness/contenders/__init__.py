@@ -23,6 +23,10 @@ class Service(Protocol):
         """Ask whether the token lives and whose it is."""
         ...
 
+    def introspect(self, token: str) -> Request:
+        """Ask the same in the words of RFC 7662."""
+        ...
+
     def kept(self) -> int | None:
         """How many tokens the store holds; None where nothing is stored."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import sqlite3
@@ -26,6 +27,7 @@ COMMAND_SECONDS_MAX = 60
 class GuestpassService:
     server: Server
     directory: Path
+    key_id: str
     secret: str
 
     def mint(self, user: str) -> Request:
@@ -40,6 +42,11 @@ class GuestpassService:
     def session(self, token: str) -> Request:
         return Request("GET", "/v1/session", {"Authorization": f"Bearer {token}"})
 
+    def introspect(self, token: str) -> Request:
+        credential = base64.b64encode(f"{self.key_id}:{self.secret}".encode()).decode()
+        headers = {"Authorization": f"Basic {credential}", "Content-Type": "application/x-www-form-urlencoded"}
+        return Request("POST", "/oauth/introspect", headers, f"token={token}")
+
     def kept(self) -> int | None:
         return sum(_count_sessions(path) for path in self.directory.glob("*.sqlite3"))
 
@@ -50,6 +57,7 @@ class Guestpass:
         self.does = {
             "mint": "POST /v1/session-tokens: ES256 token; session, customer and audit durable before the answer",
             "session": "GET /v1/session: signature, claims, time, revocation",
+            "introspect": "POST /oauth/introspect: client, signature, claims, time, revocation",
         }
 
     def versions(self) -> dict[str, str]:
@@ -58,13 +66,13 @@ class Guestpass:
     def command(self, *arguments: str) -> list[str]:
         return [str(Path(sys.executable).parent / "guestpass"), *arguments]
 
-    def prepare(self, directory: Path) -> str:
-        """Initialize ``directory`` and return the secret of a new key."""
+    def prepare(self, directory: Path) -> tuple[str, str]:
+        """Initialize ``directory`` and return the id and the secret of a new key."""
         data_dir = ("--data-dir", str(directory))
         self._run("init", *data_dir)
         made = self._run("keys", "create", "--env", "test", "--name", "bench", *data_dir, "--json")
-        secret: str = json.loads(made)["secret"]
-        return secret
+        key = json.loads(made)
+        return key["id"], key["secret"]
 
     def start(self, directory: Path, core: str | None, *more: str) -> contextlib.AbstractContextManager[Server]:
         port = free_port()
@@ -73,10 +81,10 @@ class Guestpass:
 
     @contextlib.contextmanager
     def running(self, directory: Path, core: str | None) -> Iterator[GuestpassService]:
-        secret = self.prepare(directory)
+        key_id, secret = self.prepare(directory)
         with self.start(directory, core) as server:
             server.wait_for_answer()
-            yield GuestpassService(server, directory, secret)
+            yield GuestpassService(server, directory, key_id, secret)
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(

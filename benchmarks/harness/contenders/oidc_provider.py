@@ -43,6 +43,9 @@ class OidcService:
         return token
 
     def session(self, token: str) -> Request:
+        return self.introspect(token)
+
+    def introspect(self, token: str) -> Request:
         return self._form("/token/introspection", token=token)
 
     def kept(self) -> int | None:
@@ -63,7 +66,8 @@ class OidcProvider:
 
     def __init__(self, name: str, mint: str, *, tokens: str, commit: str = "each") -> None:
         self.name = name
-        self.does = {"mint": mint, "session": "POST /token/introspection: client, stored token, time"}
+        asked = "POST /token/introspection: client, stored token, time"
+        self.does = {"mint": mint, "session": asked, "introspect": asked}
         self._tokens = tokens
         self._commit = commit
 
