@@ -1,6 +1,6 @@
 """Mint and ask over HTTP, beside node oidc-provider, in one run.
 
-    python benchmarks/http.py mint|session|introspect [--seconds N] [--connections 32]
+    python benchmarks/http.py mint|session|introspect|postgres [--seconds N] [--connections 32]
 
 Every server gets a fresh directory each turn, one core to itself, and the same load from the other core. The
 turns are interleaved (ours, peer, ours, peer, ...), so that a ratio compares what one machine did in one run.
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import FOLDER, machine, processes, report, requests, wrk
-from harness.contenders import Contender, Service, oidc_provider
+from harness.contenders import Contender, Service, oidc_provider, on_postgres
 from harness.contenders.guestpass import NAME, Guestpass
 
 TOKENS_CYCLED = 1_000
@@ -23,15 +23,18 @@ WARM_UP_SECONDS = 2  # node compiles what is hot only after thousands of calls
 PEERS: dict[str, list[Contender]] = {
     "mint": [oidc_provider.OPAQUE, oidc_provider.OPAQUE_GROUPED, oidc_provider.JWT],
     "introspect": [oidc_provider.OPAQUE],
+    "postgres": [on_postgres.GuestpassOnPostgres(2), on_postgres.Simplejwt()],
     "session": [oidc_provider.OPAQUE],  # its JWTs are not stored and cannot be asked about
 }
+MINTS = ("mint", "postgres")  # what mints; the second on PostgreSQL
 FIGURES = ("requests_per_second", "p50_ms", "p90_ms", "p99_ms", "max_ms", "server_cores_busy")
 
 
 def main() -> None:
     options = parse()
     processes.end_on_sigterm()
-    contenders: list[Contender] = [Guestpass(), *PEERS[options.what]]
+    ours = on_postgres.GuestpassOnPostgres() if options.what == "postgres" else Guestpass()
+    contenders: list[Contender] = [ours, *PEERS[options.what]]
     if options.only:
         contenders = [one for one in contenders if one.name.startswith(options.only)]
     results = machine.describe()
@@ -49,7 +52,8 @@ def main() -> None:
                 directory.mkdir(parents=True)
                 turns[one.name].append(take_turn(one, directory, options))
     results["contenders"] = {
-        one.name: {"does": one.does[options.what], **summary(turns[one.name])} for one in contenders
+        one.name: {"does": one.does["mint" if options.what in MINTS else options.what], **summary(turns[one.name])}
+        for one in contenders
     }
     results["ratios"] = ratios(turns)
     path = report.write(f"http-{options.what}", results)
@@ -75,12 +79,12 @@ def take_turn(contender: Contender, directory: Path, options: argparse.Namespace
     with contender.running(directory, options.server_core) as service:
         load = (
             mint_load(service, directory.parent, 1)
-            if options.what == "mint"
+            if options.what in MINTS
             else asking_load(service, options.what, directory.parent)
         )
         run = {"connections": options.connections, "core": options.load_core}
         wrk.drive(service.server.port, load, seconds=WARM_UP_SECONDS, **run)
-        if options.what == "mint":
+        if options.what in MINTS:
             load = mint_load(service, directory.parent, 500_000_000)  # nobody from the warm-up comes again
         busy_before = service.server.cpu_seconds()
         figures: dict[str, Any] = wrk.drive(service.server.port, load, seconds=options.seconds, **run)

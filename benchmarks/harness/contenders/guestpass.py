@@ -63,6 +63,9 @@ class Guestpass:
     def versions(self) -> dict[str, str]:
         return {"guestpass": metadata.version("guestpass")}
 
+    def environment(self) -> dict[str, str]:
+        return environment()
+
     def command(self, *arguments: str) -> list[str]:
         return [str(Path(sys.executable).parent / "guestpass"), *arguments]
 
@@ -77,7 +80,7 @@ class Guestpass:
     def start(self, directory: Path, core: str | None, *more: str) -> contextlib.AbstractContextManager[Server]:
         port = free_port()
         command = self.command("serve", "--port", str(port), "--data-dir", str(directory), *more)
-        return serving(command, port=port, log=directory.parent / "guestpass.log", core=core, env=environment())
+        return serving(command, port=port, log=directory.parent / "guestpass.log", core=core, env=self.environment())
 
     @contextlib.contextmanager
     def running(self, directory: Path, core: str | None) -> Iterator[GuestpassService]:
@@ -89,7 +92,7 @@ class Guestpass:
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
             self.command(*arguments),
-            env=environment(),
+            env=self.environment(),
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS_MAX,
