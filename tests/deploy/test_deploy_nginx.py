@@ -147,6 +147,31 @@ async def test_a_server_that_dies_costs_no_request(proxy, two_servers):
     assert status == 200, body
 
 
+async def test_a_server_that_is_stopped_under_load_costs_no_request(proxy, two_servers):
+    """As in an upgrade, one after the other: each drains, ends and comes back, while clients go on through the proxy."""
+    one, other = two_servers
+    proxy.start(one.port, other.port)
+    failed, minted, done = [], [], asyncio.Event()
+
+    async def client(number):
+        while not done.is_set():
+            body = json.dumps({"externalUserId": f"user{number}"}).encode()
+            status, answer = await proxy.request("POST", "/v1/session-tokens", body, f"Authorization: Bearer {one.key}")
+            (minted if status == 201 else failed).append(answer)
+
+    clients = [asyncio.create_task(client(number)) for number in range(8)]
+    for server in two_servers:
+        before = len(minted)
+        while len(minted) < before + 50:  # noqa: ASYNC110 - what is waited for comes from many tasks
+            await asyncio.sleep(0.01)
+        server.terminate()
+        assert (await server.ended())[0] == 0
+        await server.start()
+    done.set()
+    await asyncio.gather(*clients)
+    assert failed == []
+
+
 async def test_what_is_for_the_operator_is_not_for_the_world(proxy, two_servers):
     one, other = two_servers
     proxy.start(one.port, other.port)
