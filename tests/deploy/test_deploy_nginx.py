@@ -22,6 +22,7 @@ from torture.real_server import RealServer
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy" / "nginx"
 NAME = "guestpass.example.com"
+FAIL_SECONDS = 1.2  # after which nginx has forgotten that a server was away, by upstream.conf
 SECRET = "sk_test_" + "4f9aK2" * 8
 TOKEN = "gp_session_test_eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
 
@@ -149,6 +150,7 @@ async def test_a_server_that_dies_costs_no_request(proxy, two_servers):
 
 async def test_a_server_that_is_stopped_under_load_costs_no_request(proxy, two_servers):
     """As in an upgrade, one after the other: each drains, ends and comes back, while clients go on through the proxy."""
+    assert "fail_timeout=1s" in (DEPLOY / "upstream.conf").read_text()
     one, other = two_servers
     proxy.start(one.port, other.port)
     failed, minted, done = [], [], asyncio.Event()
@@ -167,6 +169,7 @@ async def test_a_server_that_is_stopped_under_load_costs_no_request(proxy, two_s
         server.terminate()
         assert (await server.ended())[0] == 0
         await server.start()
+        await asyncio.sleep(FAIL_SECONDS)
     done.set()
     await asyncio.gather(*clients)
     assert failed == []
