@@ -26,6 +26,8 @@ from guestpass.core import ids
 from guestpass.core.callers.api_key import ALL_CAN
 from guestpass.core.tokens import operations
 from guestpass.errors import NotFound, Unavailable
+from guestpass.server.api_keys import wishes
+from guestpass.server.api_keys.service import OPERATOR, Grant
 from guestpass.server.app import Service, create_app, open_service
 from guestpass.server.operate.settings import Settings
 from guestpass.server.projects.service import Issuer
@@ -271,14 +273,26 @@ class World:
         *,
         can: Sequence[Any] = ALL_CAN,
         ceiling: str = "*",
+        ip_ranges: Sequence[str] | None = None,
+        expires_in: int | None = None,
         project: str | None = None,
         signing: bool = False,
     ) -> Host:
-        """Make an API key, and the backend that holds it. ``ceiling``: a scope."""
+        """Make an API key, and the backend that holds it. ``ceiling``: a scope. ``expires_in``: seconds."""
         issuer = await self.service.issuers.at(environment, project)
         assert ceiling == operations.UNRESTRICTED or operations.fault_of_list(ceiling.split()) is None
-        new = await self.service.api_keys.create(issuer, "a test's", can=can, ceiling=ceiling, signing=signing)
+        grant = Grant(
+            can=frozenset(can),
+            ceiling=ceiling,
+            ip_ranges=wishes.ip_ranges_of(ip_ranges),
+            expires_at=None if expires_in is None else int(self.clock()) + expires_in,
+        )
+        new = await self.service.api_keys.create(issuer, "a test's", grant, actor=OPERATOR, signing=signing)
         return Host(self.http, issuer, new.key.public_id, new.secret)
+
+    async def revoke_key(self, host: Host, **how: Any) -> None:
+        """Let the operator revoke the key that a backend holds."""
+        await self.service.api_keys.revoke(host.id, actor=OPERATOR, **how)
 
     async def project(self, name: str) -> str:
         """Make a project and return its id. Raises: Conflict."""

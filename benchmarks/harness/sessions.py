@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from guestpass.core import ids
 from guestpass.core.bounds import LIFE_SECONDS_MAX
-from guestpass.core.callers.api_key import ALL_CAN
+from guestpass.server.api_keys.service import OPERATOR
 from guestpass.server.app import DATABASE_FILE, Service, open_configured
 from guestpass.server.operate.settings import Settings
 from guestpass.server.sessions import index, sql
@@ -57,7 +57,7 @@ class FilledDirectory:
     async def make(cls, directory: Path, size: int) -> tuple[FilledDirectory, dict[str, float]]:
         """Return it filled, with what the filling cost."""
         service = await open_configured(Settings(data_dir=str(directory)))
-        made = await service.api_keys.create(await service.issuers.at("test"), "bench", can=ALL_CAN, ceiling="*")
+        made = await service.api_keys.create(await service.issuers.at("test"), "bench", actor=OPERATOR)
         filled = cls(service, made.key, size)
         before = time.perf_counter()
         index_us_per_row = filled._fill()

@@ -21,14 +21,6 @@ async def shared_world():
         yield world
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def either_world(request):
-    """A world on each engine in turn."""
-    url = request.getfixturevalue("database_url") if request.param == "postgresql" else ""
-    async with World.opened(database_url=url) as world:
-        yield world
-
-
 @pytest.fixture
 def run(tmp_path, capsys, monkeypatch):
     """Run commands in a directory of one's own, without a setting."""

@@ -118,6 +118,62 @@ def test_sessions_are_listed_newest_first_and_ended_by_id_user_or_all(store):
     assert store("sessions", "revoke") == USAGE
 
 
+# Bounds of keys, and rotation
+
+
+def test_a_key_is_made_with_bounds_and_its_bounds_are_lifted(store):
+    bounds = ("--ip-ranges", "10.0.0.0/8,2001:db8::/32", "--expires", "2099-01-01T00:00:00Z", "--signing")
+    made = store.json("keys", "create", "--name", "bounded", *bounds)
+    assert (made["ipRanges"], made["expiresAt"], made["signing"]) == (
+        ["10.0.0.0/8", "2001:db8::/32"],
+        "2099-01-01T00:00:00Z",
+        True,
+    )
+    edited = store.json("keys", "edit", made["id"], "--ip-ranges", "any", "--expires", "never", "--name", "free")
+    assert (edited["ipRanges"], edited["expiresAt"], edited["name"]) == (None, None, "free")
+    narrowed = store.json("keys", "edit", made["id"], "--can", "mint", "--operations", "a")
+    assert (narrowed["can"], narrowed["operations"]) == (["mint"], ["a"])
+    assert "secret" not in narrowed
+
+
+def test_a_rotated_key_has_two_secrets_of_which_only_facts_are_listed(store, key):
+    rotated = store.json("keys", "rotate", key["id"], "--overlap-seconds", "3600")
+    assert rotated["id"] == key["id"]
+    assert rotated["secret"] != key["secret"]
+    (listed,) = store.json("keys", "list")
+    assert [secret["endsAt"] is None for secret in listed["secrets"]] == [True, False]
+    assert not [secret for secret in (key["secret"], rotated["secret"]) if secret in store.out]
+    assert len(store.json("keys", "rotate", key["id"], "--overlap-seconds", "0")["secrets"]) == 1
+
+
+def test_without_json_a_rotation_prints_the_secret_first(store, key):
+    assert store("keys", "rotate", key["id"]) == OK
+    assert re.fullmatch(r"sk_test_\w{49}", store.out.splitlines()[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["create", "--name", "x", "--ip-ranges", "10.0.0.1/8"], "--ip-ranges"),
+        (["create", "--name", "x", "--expires", "2001-01-01T00:00:00Z"], "--expires"),
+        (["create", "--name", ""], "name"),
+        (["rotate", "{key}", "--overlap-seconds", "604801"], "--overlap-seconds"),
+        (["edit", "{key}"], "at least one thing"),
+    ],
+    ids=["a host in a network", "an end that is over", "no name", "an overlap over a week", "nothing to change"],
+)
+def test_bounds_that_cannot_be_are_usage_errors_that_name_the_option(store, key, words, says):
+    assert store("keys", *(word.format(key=key["id"]) for word in words)) == USAGE
+    assert says in store.err
+
+
+def test_a_key_that_has_ended_is_neither_edited_nor_rotated(store, key):
+    store("keys", "revoke", key["id"])
+    for words in (("rotate", key["id"]), ("edit", key["id"], "--name", "x")):
+        assert store("keys", *words) == REFUSED
+        assert "was revoked" in store.err
+
+
 # Projects
 
 
@@ -154,7 +210,7 @@ def test_commands_work_in_the_project_that_is_named_and_in_no_other(store, key, 
     assert [each["id"] for each in store.json("sessions", "list", *at)] == [minted["id"]]
     assert store.json("tokens", "explain", stdin=minted["sessionToken"])["valid"]
     assert store.json("sessions", "revoke", "--all", *at)["revoked"] == 1
-    assert store.json("tokens", "explain", ours["id"])["status"] == "active"
+    assert store.json("tokens", "explain", ours["id"])["session"]["status"] == "active"
     assert store.json("sessions", "revoke", minted["id"])["id"] == minted["id"], "an id is enough for the operator"
     assert store("sessions", "list", "--project", "Nobody's") == NOT_FOUND
 

@@ -290,7 +290,7 @@ async def test_a_request_that_the_ceiling_leaves_nothing_of_is_forbidden(world):
 async def test_a_key_revoked_between_two_requests_mints_no_more(world):
     host = await world.key()
     await host.mint("ada")
-    await world.service.api_keys.revoke(host.id, [host.issuer], by="a test")
+    await world.revoke_key(host)
     with world.refused("UNAUTHORIZED"):
         await host.mint("ada")
 

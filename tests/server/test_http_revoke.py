@@ -248,7 +248,7 @@ async def test_the_other_environment_and_the_neighbour_are_left_alone(world):
 async def test_a_revoked_keys_sessions_end_with_it(world):
     host = await world.key()
     ada = await host.mint("ada")
-    await world.service.api_keys.revoke(host.id, [host.issuer], by="a test")
+    await world.revoke_key(host)
     assert not await ada.lives()
     assert await (await world.mint("ada")).lives()
 

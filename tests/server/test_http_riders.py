@@ -19,9 +19,13 @@ BODIES = {
     "POST /v1/customers/{id}/block": None,
     "POST /v1/customers/{id}/unblock": None,
     "POST /v1/users/revoke": {"externalUserId": "ada"},
+    "POST /v1/api-keys": {"name": "backend"},
+    "POST /v1/api-keys/{id}": {"name": "renamed"},
+    "POST /v1/api-keys/{id}/rotate": {},
+    "POST /v1/api-keys/{id}/revoke": {"keepSessions": True},
     "POST /oauth/revoke": {"token": "{token}"},
 }
-ID_OF = {"session-tokens": "sess", "sessions": "sess", "customers": "cust"}
+ID_OF = {"session-tokens": "sess", "sessions": "sess", "customers": "cust", "api-keys": "key"}
 
 
 class Witness:
@@ -47,7 +51,7 @@ class Witness:
 async def handle(world, name, riders):
     """Call the handler of a route as the application does, for a request that succeeds."""
     ada = await world.mint("ada")
-    ids = {"sess": ada.id, "cust": (await world.host.session(ada))["customerId"]}
+    ids = {"sess": ada.id, "cust": (await world.host.session(ada))["customerId"], "key": (await world.key()).id}
     method, path = name.split(" ")[:2]
     word = next((word for word in path.split("/") if word in ID_OF), "sessions")
     found = world.app.routes.match(method, path.replace("{id}", ids[ID_OF[word]]))
@@ -59,7 +63,7 @@ async def handle(world, name, riders):
         field: value.format(**ids, token=ada.token) if isinstance(value, str) else value
         for field, value in BODIES[name].items()
     }
-    call.body = body and msgspec.convert(body, found.route.body or found.route.form)
+    call.body = None if body is None else msgspec.convert(body, found.route.body or found.route.form)
     call.riders = riders
     return await found.route.handler(call)
 

@@ -10,8 +10,9 @@ import pytest
 
 from guestpass.core import ids
 from guestpass.core.callers import api_key
+from guestpass.core.callers.grant import EVERYTHING
 from guestpass.server.api_keys import sql
-from guestpass.server.api_keys.model import ApiKey
+from guestpass.server.api_keys.model import ApiKey, Secret
 from signature_vectors import KEYS, VECTORS, each
 from signing import SigningHost
 
@@ -52,9 +53,9 @@ async def world_of_vectors(shared_world):
     async def add(tx):
         for (public_id, secret), issuer in zip(KEYS.items(), issuers, strict=True):
             key_id = ids.decode("key", public_id)
-            key = ApiKey(key_id, issuer.number, "a vector's", frozenset(api_key.ALL_CAN), "*", 0, None)
-            sealed = service.api_keys._seal(key_id, secret)
-            await sql.add(tx, key, api_key.hash_of(secret), sealed)
+            key = ApiKey(id=key_id, issuer=issuer.number, name="a vector's", grant=EVERYTHING, created_at=0)
+            sealed = service.api_keys._sealer.seal(f"api_key:{key_id.hex()}", secret.encode())
+            await sql.add(tx, key, Secret(api_key.hash_of(secret), 0, None, sealed))
 
     await shared_world.store.at_once(add)
     return shared_world
@@ -90,7 +91,7 @@ WRONG = {
 async def test_unknown_key_wrong_secret_and_wrong_signature_look_alike(world, signer):
     """Whoever tries keys learns of none whether it is there."""
     replies = [await wrong(signer)() for wrong in WRONG.values()]
-    await world.service.api_keys.revoke(signer.host.id, [signer.host.issuer], by="a test")
+    await world.revoke_key(signer.host)
     replies.append(await signer.mint()())
     seen = {(reply.status, reply.code, reply.json["message"], str(reply.json.get("details"))) for reply in replies}
     assert len(seen) == 1

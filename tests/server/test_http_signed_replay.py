@@ -66,18 +66,20 @@ BODIES = {
     "POST /v1/sessions/revoke": {"externalUserId": "ada"},
     "POST /v1/tokens/verify": {"token": "x"},
     "POST /v1/users/revoke": {"externalUserId": "ada"},
+    "POST /v1/api-keys": {"name": "backend"},
+    "POST /v1/api-keys/{id}": {"name": "renamed"},
 }
 
 
 async def test_no_route_does_anything_twice(world, signer):
     """Also one that writes nothing, one that finds nothing to do, and one that is asked for nonsense."""
     ada = await world.mint("ada")
-    customer_id = (await world.host.session(ada))["customerId"]
+    ids = {"customers": (await world.host.session(ada))["customerId"], "api-keys": (await world.key()).id}
     routes = [r for r in world.app.routes.routes if r.caller in {"api_key", "client"} and r.method not in SAFE_METHODS]
     assert len(routes) >= 9
     for route in routes:
         name = f"{route.method} {route.path}"
-        target = route.path.replace("{id}", customer_id if "/customers/" in route.path else ada.id)
+        target = route.path.replace("{id}", next((ids[word] for word in ids if f"/{word}/" in route.path), ada.id))
         body = {"form": {"token": "x"}} if route.form else {"json": BODIES.get(name)}
         good = signer.prepare(route.method, target, **body, nonce=None)
         nonsense = signer.prepare(route.method, target, {"nonsense": 1}, nonce=None)

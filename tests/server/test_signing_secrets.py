@@ -13,9 +13,13 @@ async def signer(world):
     return await world.key(signing=True)
 
 
+def texts(found):
+    return [text for _, text in found.secrets]
+
+
 async def test_a_key_that_signs_is_found_with_its_secret(world, signer):
-    found = await world.service.api_keys.signing_secret(signer.id)
-    assert (found.key.public_id, found.secret) == (signer.id, signer.secret)
+    found = await world.service.api_keys.signing_secrets(signer.id)
+    assert (found.key.public_id, texts(found)) == (signer.id, [signer.secret])
     assert signer.secret not in repr(found)
 
 
@@ -23,9 +27,9 @@ async def test_for_everyone_else_there_is_one_stand_in_that_nobody_calls_with(wo
     """An id that is not known, one of a key that does not sign, a word: nothing tells them apart."""
     unknown = ids.encode("key", ids.time_ordered(1, bytes(ids.ENTROPY_BYTES)))
     wrong = [unknown, world.host.id, "key_nonsense", "", ids.encode("key", bytes(16))]
-    found = [await world.service.api_keys.signing_secret(key_id) for key_id in wrong]
+    found = [await world.service.api_keys.signing_secrets(key_id) for key_id in wrong]
     assert {one.key for one in found} == {None}
-    [stand_in] = {one.secret for one in found}
+    [[stand_in]] = {tuple(texts(one)) for one in found}
     assert stand_in.startswith("sk_test_")
 
 
@@ -35,8 +39,8 @@ async def test_an_id_beside_a_key_is_not_that_key(world, signer):
         for sign in "0z":
             beside = signer.id[:place] + sign + signer.id[place + 1 :]
             if beside != signer.id:
-                found = await world.service.api_keys.signing_secret(beside)
-                assert (found.key, found.secret == signer.secret) == (None, False), beside
+                found = await world.service.api_keys.signing_secrets(beside)
+                assert (found.key, signer.secret in texts(found)) == (None, False), beside
 
 
 async def test_the_same_work_is_done_whether_or_not_there_is_such_a_key(world, signer):
@@ -45,17 +49,17 @@ async def test_the_same_work_is_done_whether_or_not_there_is_such_a_key(world, s
     for key_id in (signer.id, unknown):
         with world.store.watched() as look_ups:
             for _ in range(3):
-                await world.service.api_keys.signing_secret(key_id)
+                await world.service.api_keys.signing_secrets(key_id)
             assert len(look_ups) == 1
             world.clock.advance(seconds=1)
-            await world.service.api_keys.signing_secret(key_id)
+            await world.service.api_keys.signing_secrets(key_id)
             assert len(look_ups) == 2
 
 
 async def test_a_revoked_key_signs_no_more(world, signer):
-    await world.service.api_keys.signing_secret(signer.id)
-    await world.service.api_keys.revoke(signer.id, [signer.issuer], by="a test")
-    assert (await world.service.api_keys.signing_secret(signer.id)).key is None
+    await world.service.api_keys.signing_secrets(signer.id)
+    await world.revoke_key(signer)
+    assert (await world.service.api_keys.signing_secrets(signer.id)).key is None
 
 
 async def test_a_sealed_secret_opens_for_its_own_key_alone(world, signer):
@@ -64,10 +68,11 @@ async def test_a_sealed_secret_opens_for_its_own_key_alone(world, signer):
 
     async def move(tx):
         await tx.execute(
-            "UPDATE api_keys SET sealed_secret = (SELECT sealed_secret FROM api_keys WHERE id = ?) WHERE id = ?",
+            "UPDATE api_key_secrets SET sealed_secret ="
+            " (SELECT sealed_secret FROM api_key_secrets WHERE key_id = ?) WHERE key_id = ?",
             (ids.decode("key", signer.id), ids.decode("key", other.id)),
         )
 
     await world.store.at_once(move)
     with pytest.raises(MasterKeyError, match="changed or moved"):
-        await world.service.api_keys.signing_secret(other.id)
+        await world.service.api_keys.signing_secrets(other.id)

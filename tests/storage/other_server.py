@@ -7,8 +7,8 @@ import multiprocessing
 import time
 
 import engines
-from guestpass.core.callers.api_key import ALL_CAN
 from guestpass.errors import GuestpassError
+from guestpass.server.api_keys.service import OPERATOR
 from guestpass.server.app import open_service
 from guestpass.server.operate.settings import Settings
 from guestpass.server.revocation.service import ALL, Subject
@@ -31,7 +31,7 @@ class Server:
         service = await open_service(Settings(), store, sealer, clock=lambda: time.time() + offset_seconds)
         if secret is None:
             issuer = await service.issuers.at("test")
-            secret = (await service.api_keys.create(issuer, "a test's", can=ALL_CAN, ceiling="*")).secret
+            secret = (await service.api_keys.create(issuer, "a test's", actor=OPERATOR)).secret
         server = cls(service, await service.api_keys.authenticate(secret))
         server.secret = secret
         return server
@@ -63,8 +63,7 @@ class Server:
         return (await self.service.sessions.end_many(end)).cut.before_ms
 
     async def revoke_key(self):
-        issuer = await self.service.issuers.by_number(self.key.issuer)
-        await self.service.api_keys.revoke(self.key.public_id, [issuer], by="a test")
+        await self.service.api_keys.revoke(self.key.public_id, actor=OPERATOR)
 
     async def is_revoked(self, session_id):
         view = await self.service.sessions.get(self.key.issuer, session_id)

@@ -4,11 +4,14 @@ Importing this loads no HTTP library; making the first client does.
 """
 
 from guestpass.client._async import AsyncGuestpass
-from guestpass.client._requests import SessionTokenOptions
+from guestpass.client._requests import ApiKeyOptions, SessionTokenOptions
 from guestpass.client._sync import Guestpass
 from guestpass.client.results import (
+    ApiKey,
+    ApiKeySecret,
     Check,
     CustomerBlock,
+    NewApiKey,
     Revocation,
     RevokedSessionToken,
     SessionDetails,
@@ -18,10 +21,14 @@ from guestpass.client.results import (
 )
 
 __all__ = [
+    "ApiKey",
+    "ApiKeyOptions",
+    "ApiKeySecret",
     "AsyncGuestpass",
     "Check",
     "CustomerBlock",
     "Guestpass",
+    "NewApiKey",
     "Revocation",
     "RevokedSessionToken",
     "SessionDetails",

@@ -48,6 +48,7 @@ class AsyncGuestpass:
         self.tokens = AsyncTokens(self._caller)
         self.customers = AsyncCustomers(self._caller)
         self.users = AsyncUsers(self._caller)
+        self.api_keys = AsyncApiKeys(self._caller)
 
     @property
     def environment(self) -> str:
@@ -194,3 +195,38 @@ class AsyncUsers:
     async def revoke(self, external_user_id: str, *, block: bool = False) -> results.UserRevocation:
         """End every session of a user, also of one never seen; with ``block``, refuse new ones too."""
         return await self._caller.call(requests.revoke_user(external_user_id, block=block))
+
+
+class AsyncApiKeys:
+    """API keys of your project and environment, for a key that can ``manage``; never beyond what it can itself."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(self, *, limit: int | None = None) -> AsyncIterator[results.ApiKey]:
+        """As :meth:`ApiKeys.list`, for ``async for``."""
+        return self._caller.pages(requests.list_api_keys(limit=limit))
+
+    async def get(self, id: str) -> results.ApiKey:
+        """Return the key ``key_…``. Raises: NotFound."""
+        return await self._caller.call(requests.get_api_key(id))
+
+    async def create(
+        self, *, name: str, signing: bool = False, **options: Unpack[requests.ApiKeyOptions]
+    ) -> results.NewApiKey:
+        """As :meth:`ApiKeys.create`."""
+        return await self._caller.call(requests.create_api_key(name, signing=signing, **options))
+
+    async def edit(
+        self, id: str, *, name: str | None = None, **options: Unpack[requests.ApiKeyOptions]
+    ) -> results.ApiKey:
+        """As :meth:`ApiKeys.edit`."""
+        return await self._caller.call(requests.edit_api_key(id, name=name, **options))
+
+    async def rotate(self, id: str, *, overlap_seconds: int | None = None) -> results.NewApiKey:
+        """As :meth:`ApiKeys.rotate`."""
+        return await self._caller.call(requests.rotate_api_key(id, overlap_seconds=overlap_seconds))
+
+    async def revoke(self, id: str, *, keep_sessions: bool = False) -> results.ApiKey:
+        """End a key for good and, unless ``keep_sessions``, every session that it minted. Raises: NotFound."""
+        return await self._caller.call(requests.revoke_api_key(id, keep_sessions=keep_sessions))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NULL: Any = object()  # sent as null; None is not sent
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TOKEN_LIKE = re.compile(r"[a-z]+_(session|refresh)_(test|live)_|eyJ|sk_")
 
@@ -97,6 +98,8 @@ def query_of(fields: Mapping[str, Any]) -> dict[str, str]:
 
 
 def wire_value(name: str, value: Any) -> Any:
+    if value is NULL:
+        return None
     if isinstance(value, datetime):
         return rfc3339(name, value)
     # Not a str: list("read") would ask for the operations r, e, a and d.

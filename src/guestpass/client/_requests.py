@@ -6,13 +6,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from guestpass.client import results
-from guestpass.client._plan import Plan, json_body, path_id, query_of
+from guestpass.client._plan import NULL, Plan, json_body, path_id, query_of
 from guestpass.errors import Detail, ValidationFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+Can = Literal["mint", "read", "revoke", "verify", "manage"]
 SessionStatus = Literal["scheduled", "active", "expired", "revoked", "suspended"]
 
 
@@ -42,11 +43,26 @@ class SessionTokenOptions(TypedDict, total=False):
     max_uses: int | None
 
 
+class ApiKeyOptions(TypedDict, total=False):
+    """What an API key may do. None is the same as not given: of a new key then as your own, of an edit as it is.
+
+    Keys:
+        can: What it may call.
+        operations: The most that its tokens may do; ``["*"]``: everything.
+        ip_ranges: Networks that it may be used from, like ``10.0.0.0/8``; ``"any"``: from anywhere.
+        expires_at: Aware, in the future; ``"never"``: it has no end.
+    """
+
+    can: Iterable[Can] | None
+    operations: Iterable[str] | None
+    ip_ranges: Iterable[str] | Literal["any"] | None
+    expires_at: datetime | Literal["never"] | None
+
+
 def create_session_token(external_user_id: str, **options: Unpack[SessionTokenOptions]) -> Plan[results.SessionToken]:
-    unknown = sorted(options.keys() - SessionTokenOptions.__annotations__.keys())
-    if unknown:
-        known = ", ".join(SessionTokenOptions.__annotations__)
-        raise TypeError(f"session_tokens.create() has no argument {unknown[0]!r}; it takes external_user_id, {known}")
+    _check_known(
+        options, SessionTokenOptions, "session_tokens.create() has no argument {}; it takes external_user_id, {}"
+    )
     body = json_body({"external_user_id": external_user_id, **options})
     return Plan("POST", "/v1/session-tokens", results.SessionToken, body, changes=True)
 
@@ -120,3 +136,48 @@ def unblock_customer(id: str) -> Plan[results.CustomerBlock]:
 def revoke_user(external_user_id: str, *, block: bool) -> Plan[results.UserRevocation]:
     body = json_body({"external_user_id": external_user_id, "block": block or None})
     return Plan("POST", "/v1/users/revoke", results.UserRevocation, body, changes=True)
+
+
+def list_api_keys(*, limit: int | None) -> Plan[results.Page[results.ApiKey]]:
+    return Plan("GET", "/v1/api-keys", results.Page[results.ApiKey], query=query_of({"limit": limit}))
+
+
+def get_api_key(id: str) -> Plan[results.ApiKey]:
+    return Plan("GET", f"/v1/api-keys/{path_id(id, like='key_')}", results.ApiKey)
+
+
+def create_api_key(name: str, *, signing: bool, **options: Unpack[ApiKeyOptions]) -> Plan[results.NewApiKey]:
+    _check_known(options, ApiKeyOptions, "api_keys.create() has no argument {}; it takes name, signing, {}")
+    body = json_body({"name": name, "signing": signing or None, **_with_nulls(options)})
+    return Plan("POST", "/v1/api-keys", results.NewApiKey, body, changes=True)
+
+
+def edit_api_key(id: str, *, name: str | None, **options: Unpack[ApiKeyOptions]) -> Plan[results.ApiKey]:
+    _check_known(options, ApiKeyOptions, "api_keys.edit() has no argument {}; it takes id, name, {}")
+    body = json_body({"name": name, **_with_nulls(options)})
+    return Plan("POST", f"/v1/api-keys/{path_id(id, like='key_')}", results.ApiKey, body, changes=True)
+
+
+def rotate_api_key(id: str, *, overlap_seconds: int | None) -> Plan[results.NewApiKey]:
+    path = f"/v1/api-keys/{path_id(id, like='key_')}/rotate"
+    return Plan("POST", path, results.NewApiKey, json_body({"overlap_seconds": overlap_seconds}), changes=True)
+
+
+def revoke_api_key(id: str, *, keep_sessions: bool) -> Plan[results.ApiKey]:
+    path = f"/v1/api-keys/{path_id(id, like='key_')}/revoke"
+    return Plan("POST", path, results.ApiKey, json_body({"keep_sessions": keep_sessions or None}), changes=True)
+
+
+def _with_nulls(options: ApiKeyOptions) -> dict[str, Any]:
+    """Say null for the words that lift a bound."""
+    lifts = {("ip_ranges", "any"), ("expires_at", "never")}
+    return {
+        name: NULL if isinstance(value, str) and (name, value) in lifts else value for name, value in options.items()
+    }
+
+
+def _check_known(options: Mapping[str, Any], shape: type, sentence: str) -> None:
+    """Raises: TypeError, as Python does for an argument that there is not."""
+    unknown = sorted(options.keys() - shape.__annotations__.keys())
+    if unknown:
+        raise TypeError(sentence.format(repr(unknown[0]), ", ".join(shape.__annotations__)))

@@ -62,6 +62,7 @@ class Guestpass:
         self.tokens = Tokens(self._caller)
         self.customers = Customers(self._caller)
         self.users = Users(self._caller)
+        self.api_keys = ApiKeys(self._caller)
 
     @property
     def environment(self) -> str:
@@ -236,3 +237,53 @@ class Users:
     def revoke(self, external_user_id: str, *, block: bool = False) -> results.UserRevocation:
         """End every session of a user, also of one never seen; with ``block``, refuse new ones too."""
         return self._caller.call(requests.revoke_user(external_user_id, block=block))
+
+
+class ApiKeys:
+    """API keys of your project and environment, for a key that can ``manage``; never beyond what it can itself."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list(self, *, limit: int | None = None) -> Iterator[results.ApiKey]:
+        """Iterate over all keys, the newest first, also what has ended. ``limit`` is the size of a page."""
+        return self._caller.pages(requests.list_api_keys(limit=limit))
+
+    def get(self, id: str) -> results.ApiKey:
+        """Return the key ``key_…``. Raises: NotFound."""
+        return self._caller.call(requests.get_api_key(id))
+
+    def create(
+        self, *, name: str, signing: bool = False, **options: Unpack[requests.ApiKeyOptions]
+    ) -> results.NewApiKey:
+        """Make a key and return it with its secret, which is answered this once.
+
+        Args:
+            name: For people.
+            signing: Let requests be signed with it; its secret is then kept, sealed.
+            options: ``can``, ``operations``, ``ip_ranges``, ``expires_at``: what is not given is as your own key's;
+                see :class:`ApiKeyOptions`.
+
+        Raises: ValidationFailed; Forbidden when something of it is more than your own key has.
+        """
+        return self._caller.call(requests.create_api_key(name, signing=signing, **options))
+
+    def edit(self, id: str, *, name: str | None = None, **options: Unpack[requests.ApiKeyOptions]) -> results.ApiKey:
+        """Change what is given of a key: its name, or what it may do. Every server follows within a second.
+
+        Raises: NotFound; Conflict when it has ended; Forbidden when it is, or would be, more than your own.
+        """
+        return self._caller.call(requests.edit_api_key(id, name=name, **options))
+
+    def rotate(self, id: str, *, overlap_seconds: int | None = None) -> results.NewApiKey:
+        """Give a key a new secret, answered this once; sessions live on.
+
+        ``overlap_seconds``: how long older secrets work on, 0 to 604 800, by default 86 400.
+
+        Raises: NotFound; Conflict when it has ended or five secrets work; Forbidden when it can do more than yours.
+        """
+        return self._caller.call(requests.rotate_api_key(id, overlap_seconds=overlap_seconds))
+
+    def revoke(self, id: str, *, keep_sessions: bool = False) -> results.ApiKey:
+        """End a key for good and, unless ``keep_sessions``, every session that it minted. Raises: NotFound."""
+        return self._caller.call(requests.revoke_api_key(id, keep_sessions=keep_sessions))

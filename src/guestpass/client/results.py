@@ -152,3 +152,50 @@ class Verification(Struct, frozen=True, kw_only=True, rename="camel"):
     def __bool__(self) -> bool:
         # Without it ``if gp.tokens.verify(token):`` would let everyone in.
         return self.valid
+
+
+class ApiKeySecret(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A fact about one secret of an API key that works; ``ends_at`` is None of the newest."""
+
+    created_at: Instant
+    ends_at: Instant | None = None
+
+
+class ApiKey(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One API key of the project and environment; never its secret.
+
+    Attributes:
+        can: What it may call; later servers may add words.
+        operations: The most that its tokens may do; ``("*",)``: everything.
+        ip_ranges: Networks that it may be used from; None: anywhere.
+        signing: Whether requests may be signed with it.
+        expires_at: From then on it works no more; None: never.
+        last_used_at: To the minute, and up to a minute late.
+        secrets: Those that work, the newest first; none when it has ended.
+    """
+
+    id: str
+    name: str
+    environment: str
+    created_at: Instant
+    project_id: str | None = None
+    can: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    ip_ranges: tuple[str, ...] | None = None
+    signing: bool = False
+    expires_at: Instant | None = None
+    last_used_at: Instant | None = None
+    revoked_at: Instant | None = None
+    secrets: tuple[ApiKeySecret, ...] = ()
+
+
+class NewApiKey(ApiKey, frozen=True, kw_only=True, rename="camel"):
+    """An API key with its newest secret, which is answered once and never again; ``repr`` leaves it out."""
+
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"NewApiKey(id={self.id!r}, name={self.name!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("id", self.id), ("name", self.name)]

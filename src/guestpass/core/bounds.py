@@ -22,6 +22,10 @@ MAX_USES_MAX = 2**31 - 1
 LEEWAY_SECONDS_MAX = 60
 SERVER_START_LEEWAY_SECONDS = 5  # for nbf and iat; exp gets none on the server
 
+OVERLAP_SECONDS_DEFAULT = 86_400  # for which a secret works on after a rotation
+OVERLAP_SECONDS_MAX = 7 * 86_400
+SECRETS_MAX = 5  # of one API key that work at once
+
 PAGE_LIMIT_MAX = 100
 PAGE_LIMIT_DEFAULT = 20
 

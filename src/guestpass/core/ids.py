@@ -12,6 +12,7 @@ ENTROPY_BYTES = 10
 ENCODED_MAX = 8192  # entries of some 200 bytes
 ID_BYTES = 16
 ID_CHARACTERS = 26
+AFTER_ALL = b"\xff" * ID_BYTES  # an upper edge for ranges of ids
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]

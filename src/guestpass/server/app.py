@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from guestpass.core.callers.client_address import TrustedProxies, networks_of
 from guestpass.core.tokens.kinds import ENVIRONMENTS
-from guestpass.errors import Unavailable
+from guestpass.errors import GuestpassError, Unavailable
+from guestpass.server.api_keys.routes import ApiKeyRoutes
 from guestpass.server.api_keys.service import ApiKeys
 from guestpass.server.clock import Clock, Entropy, EntropyPool, system_clock
 from guestpass.server.customers.service import Derivation
@@ -75,6 +77,8 @@ class Service:
 
     async def close(self) -> None:
         await self.jobs.stop()
+        with contextlib.suppress(GuestpassError):  # when a key was used last is lost before anything else is
+            await self.api_keys.write_uses()
         await self.limits.close()
         await self.store.close()
 
@@ -214,7 +218,13 @@ async def open_service(
         verifying=verifying,
         explaining=Explaining(verifying, refusals, clock),
         derivation=derivation,
-        jobs=Jobs(cleaning, rotation, refusals.write, (cleaning.purge, signed_requests.purge, refusals.purge)),
+        jobs=Jobs(
+            cleaning,
+            rotation,
+            refusals.write,
+            api_keys.write_uses,
+            (cleaning.purge, signed_requests.purge, refusals.purge),
+        ),
         refusals=refusals,
         limits=RateLimits(_limits(settings), issuers, clock, _shared_counts(settings, base_url, clock)),
         proxies=TrustedProxies(networks_of(settings.trusted_proxies)),
@@ -231,12 +241,14 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
         service.minting, service.sessions, service.verifying, service.issuers, service.derivation, service.explaining,
         service.clock,
     )  # fmt: skip
+    api_keys = ApiKeyRoutes(service.api_keys, service.issuers, service.clock)
     signing_keys = SigningKeyRoutes(service.issuers, service.keyring)
     lists = StatusListRoutes(service.issuers, Publishing(service.store, service.keyring, service.clock))
     standard = StandardRoutes(service.sessions, service.verifying, service.issuers, service.refusals)
     table = RouteTable(
         [
             *sessions.table(),
+            *api_keys.table(),
             *standard.table(),
             *signing_keys.table(),
             *lists.table(),

@@ -24,6 +24,7 @@ from guestpass.errors import (
     TokenError,
     Unavailable,
 )
+from guestpass.server.api_keys.service import OPERATOR
 from guestpass.server.app import Service, is_initialized, open_configured
 from guestpass.server.operate.settings import Settings, SettingsError, Sourced, load
 from guestpass.server.projects.service import DEFAULT_PROJECT, Issuer
@@ -31,7 +32,7 @@ from guestpass.server.storage.copies import StoreRefused
 from guestpass.server.storage.sealing import MasterKeyError
 
 OK, FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE = range(6)
-CLI_CALLER = "command line"  # revokedBy of what an operator ends
+CLI_CALLER = OPERATOR.name  # revokedBy of what an operator ends
 
 Result = TypeVar("Result")
 

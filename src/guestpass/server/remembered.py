@@ -29,22 +29,25 @@ class Remembered(Generic[Key, Value]):
         self._values: dict[Key, tuple[Value, float]] = {}
         self._forgotten = 0
 
+    def young(self, key: Key) -> Value | None:
+        """Return what is remembered and young enough, or None. A clock that was stepped back makes nothing young."""
+        known = self._values.get(key)
+        return known[0] if known is not None and 0 <= self._clock() - known[1] < self._seconds else None
+
     async def get(self, key: Key) -> Value | None:
         """Raises: whatever ``ask`` raises; what is too old is never an answer."""
-        now = self._clock()
-        known = self._values.get(key)
-        if known is not None and 0 <= now - known[1] < self._seconds:  # a clock that was stepped back makes none young
-            return known[0]
-        forgotten = self._forgotten
+        young = self.young(key)
+        if young is not None:
+            return young
+        asked_at, forgotten = self._clock(), self._forgotten
         value = await self._ask(key)
-        if value is None:
-            self._values.pop(key, None)
-        elif forgotten == self._forgotten:  # else it may be older than the change that was forgotten for
+        known = self._values.pop(key, None)
+        if value is not None and forgotten == self._forgotten:  # else it may be older than what was forgotten for
             if known is not None and known[0] == value:
                 value = known[0]
             if len(self._values) >= self._most:
                 self._values.clear()
-            self._values[key] = (value, now)
+            self._values[key] = (value, asked_at)
         return value
 
     def forget(self) -> None:

@@ -3,33 +3,69 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from guestpass.core import ids
+from guestpass.core.callers import ip_ranges
 from guestpass.core.callers.api_key import Can
+from guestpass.core.callers.client_address import IpAddress
+from guestpass.core.callers.grant import Grant
 from guestpass.errors import Forbidden
 
 WORD = "key"
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """One key, without its secret.
+class Secret(NamedTuple):
+    """One secret of a key.
 
-    ``ceiling``: a scope, the most that tokens it mints may do. ``signing``: requests may be signed with its secret.
+    Attributes:
+        hash: SHA-256 of the whole ``sk_…``.
+        created_at: Unix seconds.
+        ends_at: Unix seconds, from which on it works no more; None of the newest, which lasts as long as its key.
+        sealed: The secret itself, where requests may be signed with it.
     """
+
+    hash: bytes
+    created_at: int
+    ends_at: int | None = None
+    sealed: bytes | None = None
+
+    def works(self, now: float) -> bool:
+        return self.ends_at is None or now < self.ends_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """One key. ``shown``: the secret that a caller showed, or signed with; None where nobody did."""
 
     id: bytes
     issuer: int
     name: str
-    can: frozenset[str]
-    ceiling: str
+    grant: Grant
     created_at: int
-    revoked_at: int | None
-    signing: bool = False
+    last_used_at: int | None = None
+    revoked_at: int | None = None
+    shown: Secret | None = field(default=None, repr=False)
 
     @property
     def public_id(self) -> str:
-        return ids.encode(WORD, self.id)
+        return ids.encode_again(WORD, self.id)
+
+    @property
+    def can(self) -> frozenset[Can]:
+        return self.grant.can
+
+    @property
+    def ceiling(self) -> str:
+        return self.grant.ceiling
+
+    def lives(self, now: float) -> bool:
+        """Say whether it was neither revoked nor has reached its end."""
+        return self.revoked_at is None and (self.grant.expires_at is None or now < self.grant.expires_at)
+
+    def works(self, now: float) -> bool:
+        """Say whether it lives, and the secret that was shown works."""
+        return self.lives(now) and (self.shown is None or self.shown.works(now))
 
     def require(self, can: Can) -> None:
         """Raises: Forbidden where the key was made without ``can``."""
@@ -37,10 +73,46 @@ class ApiKey:
             have = ", ".join(sorted(self.can)) or "nothing"
             raise Forbidden(f'This API key lacks "{can}"; it has: {have}.')
 
+    def require_from(self, address: IpAddress | None) -> None:
+        """Raises: Forbidden where the key has IP ranges and ``address`` is in none, or not known. It names no range."""
+        if not ip_ranges.hold(self.grant.ip_ranges, address):
+            raise Forbidden(
+                "This API key may not be used from this address: it has IP ranges, and they do not hold it."
+            )
 
-@dataclass(frozen=True, slots=True)
-class SigningSecret:
-    """What a signature is held against. ``key``: None for a stand-in, with whose secret nobody calls."""
+
+class Described(NamedTuple):
+    """A key, and its secrets that work, the newest first; of these only facts are ever shown."""
+
+    key: ApiKey
+    secrets: tuple[Secret, ...]
+
+    @property
+    def signs(self) -> bool:
+        """Whether requests may be signed with it."""
+        return any(secret.sealed is not None for secret in self.secrets)
+
+
+class Actor(NamedTuple):
+    """Who makes or changes keys. ``name`` is kept as the one who ended sessions; ``key`` is None for the operator."""
+
+    name: str
+    key: ApiKey | None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Actor:
+        return cls(key.public_id, key)
+
+
+OPERATOR = Actor("command line", None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SigningSecrets:
+    """What a signature is held against: each secret of a key that works, as text.
+
+    ``key``: None for a stand-in, with whose secret nobody calls.
+    """
 
     key: ApiKey | None
-    secret: str = field(repr=False)
+    secrets: tuple[tuple[Secret, str], ...] = field(repr=False)

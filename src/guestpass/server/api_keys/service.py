@@ -1,4 +1,4 @@
-"""Find, make and revoke API keys."""
+"""Find, make, change and revoke API keys."""
 
 from __future__ import annotations
 
@@ -6,43 +6,42 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from guestpass.core import ids
+from guestpass.core.bounds import OVERLAP_SECONDS_DEFAULT
 from guestpass.core.callers import api_key, secret_text
-from guestpass.core.callers.api_key import ALL_CAN, Can
-from guestpass.core.revocation.cutoff import Ending
-from guestpass.core.tokens import operations
-from guestpass.errors import NotFound, Unauthorized
-from guestpass.server.api_keys import sql
-from guestpass.server.api_keys.model import WORD, ApiKey, SigningSecret
+from guestpass.core.callers.grant import EVERYTHING, Grant
+from guestpass.core.tokens.kinds import Environment
+from guestpass.errors import GuestpassError, NotFound, Unauthorized
+from guestpass.server.api_keys import changes, policy, sql
+from guestpass.server.api_keys.changes import Change, Create, Edit, Revoke, Rotate
+from guestpass.server.api_keys.model import OPERATOR, WORD, Actor, ApiKey, Described, Secret, SigningSecrets
 from guestpass.server.clock import Clock, Entropy
+from guestpass.server.projects.model import environment_of
 from guestpass.server.projects.service import Issuer
-from guestpass.server.revocation import service as revocation
-from guestpass.server.revocation.service import Subject
+from guestpass.server.remembered import Remembered
 from guestpass.server.storage.sealing import Sealer
-from guestpass.server.storage.store import Store, Transaction
+from guestpass.server.storage.store import Riders, Store, Transaction
 
-__all__ = ["WORD", "ApiKey", "ApiKeys", "NewKey", "SigningSecret", "is_of", "public_id", "revoked_among"]
+__all__ = [
+    "OPERATOR", "WORD", "Actor", "ApiKey", "ApiKeys", "Described", "Edit", "Grant", "NewKey", "Secret", "SigningSecrets",
+    "is_of", "public_id", "refusals",
+]  # fmt: skip
 
-
-# A key that was revoked through another process works here for so long yet; a mint is refused at once all the
-# same, since its own transaction asks again.
+# What another process did to a key is seen here so much later; a mint is refused at once all the same, since its own
+# transaction asks again.
 REMEMBERED_SECONDS = 0.25
-REMEMBERED_MAX = 10_000
+USES_BATCH = 500  # keys of whose last use one act writes
 _NOBODY = bytes(ids.ID_BYTES)  # an id that no key has
 
 
 class NewKey(NamedTuple):
-    """A key and its secret, which is shown this once; kept, sealed, only where the key signs."""
+    """A key and its newest secret, which is shown this once; kept, sealed, only where the key signs."""
 
-    key: ApiKey
+    described: Described
     secret: str
-    sealed_secret: bytes | None
 
-
-class _Revoke(NamedTuple):
-    key_id: bytes
-    issuers: Sequence[int]
-    keep_sessions: bool
-    by: str
+    @property
+    def key(self) -> ApiKey:
+        return self.described.key
 
 
 class ApiKeys:
@@ -51,11 +50,12 @@ class ApiKeys:
         self._clock = clock
         self._entropy = entropy
         self._sealer = sealer
-        self._remembered: dict[bytes, tuple[ApiKey, float]] = {}
-        self._signing: dict[str, tuple[SigningSecret, float]] = {}
-        nobody = ApiKey(_NOBODY, 0, "", frozenset(ALL_CAN), operations.UNRESTRICTED, 0, None, signing=True)
-        secret = api_key.make("test", entropy(secret_text.ENTROPY_BYTES))
-        self._stand_in = sql.stand_in_row(nobody, self._seal(_NOBODY, secret))
+        self._by_hash = Remembered(self._look_up, clock, REMEMBERED_SECONDS)
+        self._signing = Remembered(self._find_signing_secrets, clock, REMEMBERED_SECONDS)
+        self._used_at: dict[bytes, int] = {}  # Unix seconds by key, of uses that are not written yet
+        nobody = ApiKey(id=_NOBODY, issuer=0, name="", grant=EVERYTHING, created_at=0)
+        stand_in, _ = self._new_secret(_NOBODY, "test", 0)
+        self._stand_in = sql.stand_in_row(nobody, stand_in)
 
     async def authenticate(self, secret: str) -> ApiKey:
         """Return the key that ``secret`` belongs to.
@@ -63,101 +63,162 @@ class ApiKeys:
         Raises: Unauthorized. A mistyped secret is refused by its checksum, without a look-up.
         """
         secret_hash = api_key.hash_of(secret)
-        now = self._clock()
-        remembered = self._remembered.get(secret_hash)
-        if remembered is not None and 0 <= now - remembered[1] < REMEMBERED_SECONDS:
-            return remembered[0]
-        if api_key.environment_of(secret) is None:
-            raise Unauthorized(_what_is_wrong_with(secret))
-        key = await sql.by_secret_hash(self._store, secret_hash)
-        if key is None or key.revoked_at is not None:
-            self._remembered.pop(secret_hash, None)
-            # Unknown and revoked look alike: who holds an old secret learns nothing from it.
-            raise Unauthorized("This API key is unknown here, or was revoked.")
-        if len(self._remembered) >= REMEMBERED_MAX:
-            self._remembered.clear()
-        self._remembered[secret_hash] = (key, now)
+        key = self._by_hash.young(secret_hash)
+        if key is None:
+            if api_key.environment_of(secret) is None:
+                raise Unauthorized(_what_is_wrong_with(secret))
+            key = await self._by_hash.get(secret_hash)
+        if key is None or not key.works(self._clock()):
+            raise Unauthorized(policy.NOT_KNOWN)
         return key
 
-    async def signing_secret(self, key_id: str) -> SigningSecret:
-        """Return the key of that id with its secret, for a signature to be held against.
+    async def _look_up(self, secret_hash: bytes) -> ApiKey | None:
+        return await sql.by_hash(self._store, secret_hash)
 
-        Where there is none, it was revoked, or does not sign, a stand-in comes in its place after the same work, so
+    async def signing_secrets(self, key_id: str) -> SigningSecrets:
+        """Return the key of that id with its secrets, for a signature to be held against.
+
+        Where there is none, it has ended, or does not sign, a stand-in comes in its place after the same work, so
         that nobody learns from the answer or its time which ids there are.
         """
-        now = self._clock()
-        remembered = self._signing.get(key_id)
-        if remembered is not None and 0 <= now - remembered[1] < REMEMBERED_SECONDS:
-            return remembered[0]
-        found = await self._find_signing_secret(key_id)
-        if len(self._signing) >= REMEMBERED_MAX:
-            self._signing.clear()
-        self._signing[key_id] = (found, now)
+        found = await self._signing.get(key_id)
+        assert found is not None  # noqa: S101 - there is always the stand-in
         return found
 
-    async def _find_signing_secret(self, key_id: str) -> SigningSecret:
-        wanted = ids.decode(WORD, key_id) or _NOBODY
-        key, sealed = await sql.with_sealed_secret(self._store, wanted, self._stand_in)
-        secret = self._sealer.open(_purpose(key.id), sealed).decode()
-        return SigningSecret(None if key.id == _NOBODY or key.revoked_at is not None else key, secret)
+    async def _find_signing_secrets(self, key_id: str) -> SigningSecrets:
+        now = self._clock()
+        found = await sql.look_up_signing(self._store, ids.decode(WORD, key_id) or _NOBODY, self._stand_in, now)
+        secrets = tuple(
+            (secret, self._sealer.open(_purpose(found.key.id), secret.sealed or b"").decode())
+            for secret in found.secrets
+        )
+        lives = found.key.lives(now)  # asked of the stand-in, too: the same work for whoever is asked about
+        return SigningSecrets(found.key if lives and found.key.id != _NOBODY else None, secrets)
 
-    def _seal(self, key_id: bytes, secret: str) -> bytes:
-        return self._sealer.seal(_purpose(key_id), secret.encode())
+    def _new_secret(self, key_id: bytes, environment: Environment, now: float) -> tuple[Secret, str]:
+        text = api_key.make(environment, self._entropy(secret_text.ENTROPY_BYTES))
+        sealed = self._sealer.seal(_purpose(key_id), text.encode())
+        return Secret(api_key.hash_of(text), int(now), None, sealed), text
+
+    def used(self, key: ApiKey) -> None:
+        """Note that a key was used now; ``write_uses`` writes it."""
+        self._used_at[key.id] = int(self._clock())
+
+    async def write_uses(self) -> None:
+        """Write when keys were used last, many in one transaction. Called every minute, and before the end."""
+
+        async def act(tx: Transaction, items: list[list[tuple[bytes, int]]]) -> list[None]:
+            for key_id, at in (use for uses in items for use in uses):
+                await sql.set_last_used(tx, key_id, at=at)
+            return [None] * len(items)
+
+        pending, self._used_at = self._used_at, {}
+        uses = sorted(pending.items())
+        try:
+            for start in range(0, len(uses), USES_BATCH):
+                await self._store.write(act, uses[start : start + USES_BATCH])
+        except GuestpassError:
+            self._used_at = pending | self._used_at  # to be written when the store is back
+            raise
 
     async def create(
-        self, issuer: Issuer, name: str, *, can: Iterable[Can], ceiling: str, signing: bool = False
+        self,
+        issuer: Issuer,
+        name: str,
+        grant: Grant = EVERYTHING,
+        *,
+        actor: Actor,
+        signing: bool = False,
+        riders: Riders = (),
     ) -> NewKey:
-        """Make a key. ``ceiling``: a scope, the most that tokens it mints may do.
+        """Make a key. ``signing``: keep its secret, sealed, so that requests may be signed with it.
 
-        ``signing``: keep its secret, sealed, so that requests may be signed with it.
+        Raises: Forbidden where ``grant`` is more than the actor has.
         """
         now = self._clock()
-        secret = api_key.make(issuer.environment, self._entropy(secret_text.ENTROPY_BYTES))
         key_id = ids.time_ordered(int(now * 1000), self._entropy(ids.ENTROPY_BYTES))
-        key = ApiKey(key_id, issuer.number, name, frozenset(can), ceiling, int(now), None, signing)
-        new = NewKey(key, secret, self._seal(key_id, secret) if signing else None)
+        secret, text = self._new_secret(key_id, issuer.environment, now)
+        key = ApiKey(id=key_id, issuer=issuer.number, name=name, grant=grant, created_at=int(now))
+        kept = secret if signing else secret._replace(sealed=None)
+        return NewKey(await self._change(Create(actor=actor, key=key, secret=kept), riders), text)
 
-        async def act(tx: Transaction, items: list[NewKey]) -> list[NewKey]:
-            for one in items:
-                await sql.add(tx, one.key, api_key.hash_of(one.secret), one.sealed_secret)
-            return items
+    async def all_of(self, issuers: Sequence[Issuer]) -> list[Described]:
+        """Return every key of these issuers, the oldest first."""
 
-        return await self._store.write(act, new)
+        async def query(tx: Transaction) -> list[Described]:
+            key_ids = [key_id for issuer in issuers for key_id in await sql.ids_of(tx, issuer.number)]
+            found = await sql.by_ids(tx, key_ids, self._clock()) if key_ids else {}
+            return [found[key_id] for key_id in key_ids]
 
-    async def all_of(self, issuers: Sequence[Issuer]) -> list[ApiKey]:
-        numbers = [issuer.number for issuer in issuers]
-        return await self._store.read(lambda tx: sql.all_of(tx, numbers))
+        return await self._store.read(query)
 
-    async def revoke(self, key_id: str, issuers: Sequence[Issuer], *, by: str, keep_sessions: bool = False) -> ApiKey:
-        """Revoke a key of these issuers and, unless ``keep_sessions``, end its sessions in the same transaction.
+    async def page(self, issuer: int, *, below: bytes, limit: int) -> list[Described]:
+        """Return up to ``limit`` keys whose ids are below ``below``, newest first."""
+        return await self._store.read(lambda tx: sql.page(tx, issuer, below=below, limit=limit, now=self._clock()))
+
+    async def get(self, key_id: str, actor: Actor) -> Described:
+        """Return a key that the actor may see. Raises: NotFound."""
+        found = await self._find(key_id)
+        if found is None or (actor.key is not None and found.key.issuer != actor.key.issuer):
+            raise NotFound(policy.NO_SUCH_KEY)
+        return found
+
+    async def edit(self, edit: Edit, riders: Riders = ()) -> Described:
+        """Change what is named of a key.
+
+        Raises: NotFound; Conflict where it has ended; Forbidden where it is, or would be, more than the actor has.
+        """
+        return await self._change(edit, riders)
+
+    async def rotate(
+        self, key_id: str, *, actor: Actor, overlap_seconds: int = OVERLAP_SECONDS_DEFAULT, riders: Riders = ()
+    ) -> NewKey:
+        """Give a key a new secret; every older one works for ``overlap_seconds`` more, or until it would have ended.
+
+        Raises: NotFound; Conflict where it has ended, or has too many secrets; Forbidden where it is more than the
+        actor has, who could then use it.
+        """
+        target, issuer = await self.target(key_id, actor)
+        secret, text = self._new_secret(target, environment_of(issuer), self._clock())
+        rotate = Rotate(actor=actor, issuer=issuer, key_id=target, secret=secret, overlap_seconds=overlap_seconds)
+        return NewKey(await self._change(rotate, riders), text)
+
+    async def revoke(self, key_id: str, *, actor: Actor, keep_sessions: bool = False, riders: Riders = ()) -> Described:
+        """Revoke a key and, unless ``keep_sessions``, end its sessions in the same transaction.
 
         Revoking it again changes nothing. Raises: NotFound.
         """
-        found = ids.decode(WORD, key_id)
-        if found is None:
-            raise NotFound(f"There is no API key {key_id}.")
-        revoke = _Revoke(found, [issuer.number for issuer in issuers], keep_sessions, by)
-        key = await self._store.write(self._revoke, revoke)
-        self._remembered.clear()
-        self._signing.clear()
-        return key
+        target, issuer = await self.target(key_id, actor)
+        revoke = Revoke(actor=actor, issuer=issuer, key_id=target, keep_sessions=keep_sessions)
+        return await self._change(revoke, riders)
 
-    async def _revoke(self, tx: Transaction, items: list[_Revoke]) -> list[ApiKey | Exception]:
-        outcomes: list[ApiKey | Exception] = []
-        await revocation.lock_issuers(tx, {issuer for item in items for issuer in item.issuers})
-        for item in items:
-            key = await sql.by_id(tx, item.key_id)
-            if key is None or key.issuer not in item.issuers:
-                outcomes.append(NotFound("There is no such API key."))
-                continue
-            if key.revoked_at is None:
-                now = self._clock()
-                await sql.set_revoked(tx, key.id, now=int(now))
-                if not item.keep_sessions:
-                    ending = Ending(int(now * 1000), item.by, reissue=False)
-                    await revocation.cut(tx, key.issuer, Subject("api_key", key.id), ending)
-            outcomes.append(await sql.by_id(tx, key.id) or key)
-        return outcomes
+    async def target(self, key_id: str, actor: Actor) -> tuple[bytes, int]:
+        """Return (id, issuer) of the key that an actor names: one of his own issuer; the operator's, wherever it is.
+
+        Raises: NotFound.
+        """
+        if actor.key is None:
+            found = await self._find(key_id)
+            if found is None:
+                raise NotFound(policy.NO_SUCH_KEY)
+            return found.key.id, found.key.issuer
+        decoded = ids.decode(WORD, key_id)
+        if decoded is None:
+            raise NotFound(policy.NO_SUCH_KEY)
+        return decoded, actor.key.issuer
+
+    async def _find(self, key_id: str) -> Described | None:
+        decoded = ids.decode(WORD, key_id)
+        return await sql.look_up(self._store, decoded, self._clock()) if decoded else None
+
+    async def _change(self, change: Change, riders: Riders) -> Described:
+        described = await self._store.write(self._apply_each, change, riders)
+        self._by_hash.forget()
+        self._signing.forget()
+        return described
+
+    async def _apply_each(self, tx: Transaction, items: list[Change]) -> list[Described | Exception]:
+        return await changes.apply_each(tx, items, self._clock())
 
 
 def public_id(key_id: bytes) -> str:
@@ -166,13 +227,15 @@ def public_id(key_id: bytes) -> str:
 
 async def is_of(tx: Transaction, issuer: int, key_id: bytes) -> bool:
     """Say whether there is such a key of this issuer, revoked or not."""
-    key = await sql.by_id(tx, key_id)
-    return key is not None and key.issuer == issuer
+    found = await sql.by_id(tx, key_id, 0)
+    return found is not None and found.key.issuer == issuer
 
 
-async def revoked_among(tx: Transaction, key_ids: Iterable[bytes]) -> set[bytes]:
-    """Return those that may no longer mint: asked inside the mint's own transaction."""
-    return await sql.revoked_among(tx, key_ids)
+async def refusals(tx: Transaction, mints: Iterable[tuple[ApiKey, str]], now: float) -> list[GuestpassError | None]:
+    """Say of each (key, scope) why it may no longer be minted: asked inside the mint's own transaction."""
+    asked = list(mints)
+    stored = await sql.by_ids(tx, list({key.id for key, _ in asked}), now)
+    return [policy.refusal_of_mint(stored.get(key.id), key, scope, now) for key, scope in asked]
 
 
 def _purpose(key_id: bytes) -> str:

@@ -18,6 +18,7 @@ import structlog
 from guestpass.core.callers.client_address import TrustedProxies
 from guestpass.errors import Detail, GuestpassError, MethodNotAllowed, ValidationFailed
 from guestpass.server import credentials
+from guestpass.server.api_keys.service import ApiKey
 from guestpass.server.clock import Entropy
 from guestpass.server.http.callers import SAFE_METHODS, Callers, api_key_of, bearer_token_of, client_of
 from guestpass.server.http.deadlines import Deadlines
@@ -136,17 +137,24 @@ class Application:
         return await once(call.signature, lambda: self._answer(call, route), rides=route.writes)
 
     async def _answer(self, call: Exchange, route: Route) -> Answer:
+        if call.caller is not None:
+            self._admit(call, call.caller)
         if route.can is not None:
             call.key.require(route.can)
         if route.body is not None:
-            body = await call.read()
-            check_media_type(call.header(b"content-type"), call.header(b"content-encoding"))
-            call.body = decode(body, route.body)
+            call.body = await _body(call, route.body, may_be_absent=not route.needs_body)
         elif route.form is None and call.method not in SAFE_METHODS and await call.read() not in (b"", b"{}"):
             raise ValidationFailed("This request takes no body.", details=(Detail("", "must be empty"),))
         if route.bucket is None:
             return await route.handler(call)
         return await self._limits.answer(route.bucket, call, route.handler)
+
+    def _admit(self, call: Exchange, key: ApiKey) -> None:
+        """Raises: Forbidden where the key may not be used from where the call comes."""
+        if key.grant.ip_ranges is not None:
+            address = call.client_address
+            key.require_from(None if address is None else address.ip)
+        self._callers.api_keys.used(key)
 
     async def _send(self, reply: Answer, call: Exchange, more: Headers, send: Send) -> None:
         headers: list[tuple[bytes, bytes]] = [
@@ -192,6 +200,14 @@ class Application:
             log.error("failed", exc_info=fault if error.code == "INTERNAL_ERROR" else None, **facts)
         else:
             log.info("refused", **facts)
+
+
+async def _body(call: Exchange, shape: type, *, may_be_absent: bool) -> Any:
+    body = await call.read()
+    if not body and may_be_absent:
+        return shape()
+    check_media_type(call.header(b"content-type"), call.header(b"content-encoding"))
+    return decode(body, shape)
 
 
 def _query(query_string: bytes, allowed: set[str]) -> dict[str, str]:

@@ -104,7 +104,7 @@ def _operation(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str,
     for shape, media_type in ((route.body, "application/json"), (route.form, FORM_TYPE)):
         if shape is not None:
             content = {media_type: {"schema": schema_of[shape]}}
-            operation["requestBody"] = {"required": True, "content": content}
+            operation["requestBody"] = {"required": route.needs_body, "content": content}
     return operation
 
 

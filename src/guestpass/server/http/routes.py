@@ -34,7 +34,7 @@ class Route:
         caller: ``api_key`` (a host's backend), ``token`` (a user's browser, token as Bearer), ``client`` (an OAuth
             client: an API key in a header or in the form, or none), ``anyone``.
         can: What the API key must have been made for. A client without one is let through where this is None.
-        body: The shape of the JSON body; None: there is none.
+        body: The shape of the JSON body; None: there is none. ``needs_body``: False where it may be left out whole.
         writes: False for a POST that changes nothing but what it counts; every other unsafe one hands on what rides with its request.
         form: The shape of an OAuth request, which comes as a form (RFC 6749 appendix B); errors say ``error``, too.
         is_proxied: A proxy asks about another request: whatever it appends to the path, its query and its body are not read.
@@ -54,6 +54,7 @@ class Route:
     caller: Caller = "api_key"
     can: Can | None = None
     body: type | None = None
+    needs_body: bool = True
     writes: bool = True
     form: type | None = None
     is_proxied: bool = False

@@ -9,8 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from guestpass.core import times
-from guestpass.core.callers.api_key import ALL_CAN
-from guestpass.core.tokens.operations import UNRESTRICTED
+from guestpass.server.api_keys.service import OPERATOR
 from guestpass.server.app import Service, change_public_url, is_initialized, open_configured
 from guestpass.server.command_line import FAILED, OK, StoreOptions, require_store, run, settings_of, show, show_table
 from guestpass.server.operate import logs
@@ -182,7 +181,7 @@ async def _init(settings: Settings) -> str:
 async def first_key(service: Service) -> str:
     """Make the first test key and return its secret."""
     issuer = await service.issuers.at("test")
-    new = await service.api_keys.create(issuer, FIRST_KEY_NAME, can=ALL_CAN, ceiling=UNRESTRICTED)
+    new = await service.api_keys.create(issuer, FIRST_KEY_NAME, actor=OPERATOR)
     return new.secret
 
 

@@ -21,7 +21,10 @@ log = structlog.get_logger("guestpass")
 class Jobs:
     """Runs until stopped; a store that does not answer is tried again at the next turn.
 
-    ``purges``: each drops what nobody can ask for any more, in bounded batches, and returns how many rows went.
+    Args:
+        write_refusals: Called every second.
+        write_uses: Called every minute: when API keys were used last.
+        purges: Each drops what nobody can ask for any more, in bounded batches, and returns how many rows went.
     """
 
     def __init__(
@@ -29,11 +32,13 @@ class Jobs:
         cleaning: Cleaning,
         rotation: Rotation,
         write_refusals: Callable[[], Awaitable[None]],
+        write_uses: Callable[[], Awaitable[None]],
         purges: Sequence[Callable[[], Awaitable[int]]],
     ) -> None:
         self.cleaning = cleaning
         self.rotation = rotation
         self.write_refusals = write_refusals
+        self.write_uses = write_uses
         self.purges = purges
         self._follows_setting = False
         self._task: asyncio.Task[None] | None = None
@@ -57,6 +62,7 @@ class Jobs:
                 await self.cleaning.list_cuts()
                 if seconds_to_purge <= 0:
                     seconds_to_purge = PURGE_SECONDS
+                    await self.write_uses()
                     await self._purge()
                     await self._keep_signing_keys()
             except GuestpassError as error:

@@ -15,7 +15,7 @@ from guestpass.core.revocation.cutoff import Status
 from guestpass.core.tokens.kinds import Environment
 from guestpass.errors import NotFound, ValidationFailed
 from guestpass.server import credentials
-from guestpass.server.api_keys.service import ApiKey
+from guestpass.server.api_keys.service import ApiKey, Described
 from guestpass.server.app import Service
 from guestpass.server.command_line import (
     CLI_CALLER,
@@ -157,14 +157,14 @@ def _count(living: int | None) -> str:
 async def _mint(options: StoreOptions, where: Where, request: MintRequest) -> None:
     async with opened(options) as service:
         issuer = await issuer_of(service, *where)
-        key = _key_that_mints(await service.api_keys.all_of([issuer]), issuer)
+        key = _key_that_mints(await service.api_keys.all_of([issuer]), issuer, service.clock())
         minted = await service.minting.mint(key, request)
     show(_plain(minted), as_json=options.json, text=minted.session_token)
 
 
-def _key_that_mints(keys: list[ApiKey], issuer: Issuer) -> ApiKey:
-    for key in reversed(keys):
-        if key.revoked_at is None and "mint" in key.can:
+def _key_that_mints(keys: list[Described], issuer: Issuer, now: float) -> ApiKey:
+    for key, _ in reversed(keys):
+        if key.lives(now) and "mint" in key.can:
             return key
     at = f"--env {issuer.environment} --project {issuer.project.id}"
     raise NotFound(f"No API key of {issuer.environment} may mint. Make one: guestpass keys create {at} --name mine")

@@ -16,7 +16,7 @@ from guestpass.server.storage.store import Dialect, Transaction
 
 RUN_SESSIONS = 4096
 SETTLED_MS = 2_000  # younger sessions wait: a mint under way elsewhere may still commit beside them
-AFTER_ALL_IDS = b"\xff" * ids.ID_BYTES
+AFTER_ALL_IDS = ids.AFTER_ALL
 _BEFORE_ALL_IDS = b""
 _NEXT = b"\0"  # behind an id: the least value above it
 

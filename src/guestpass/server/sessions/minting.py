@@ -10,7 +10,7 @@ from guestpass.core import ids, times
 from guestpass.core.callers import secret_text
 from guestpass.core.tokens import issue, opaque, operations
 from guestpass.core.tokens.kinds import SESSION, prefix_of
-from guestpass.errors import CustomerBlocked, Unauthorized
+from guestpass.errors import CustomerBlocked
 from guestpass.server.api_keys import service as api_keys
 from guestpass.server.api_keys.service import ApiKey
 from guestpass.server.clock import Clock, Entropy
@@ -70,7 +70,7 @@ class Minting:
             row = self._row(key, planned, entry, ids.time_ordered(floor_ms, self._entropy(ids.ENTROPY_BYTES)))
             token, token_hash = self._token(row, issuer, signer)
             try:
-                await self._store.write(self._commit, _mint(row, token_hash, planned), riders)
+                await self._store.write(self._commit, _mint(key, row, token_hash, planned), riders)
             except TooEarly as early:
                 floor_ms = early.floor_ms  # below a cut: signed again with a later id, never answered
             else:
@@ -129,15 +129,15 @@ class Minting:
     async def _commit(self, tx: Transaction, mints: list[Mint]) -> list[Exception | None]:
         """Decide and write every mint that waits, in one transaction."""
         await revocation.lock_issuers(tx, {mint.row.issuer for mint in mints}, shared=True)
-        revoked = await api_keys.revoked_among(tx, {mint.row.api_key_id for mint in mints})
+        refused = await api_keys.refusals(tx, ((mint.key, mint.row.scope) for mint in mints), self._clock())
         blocked = await customers.blocked_among(tx, {(mint.row.issuer, mint.row.customer_id) for mint in mints})
         floors = await _floors(tx, mints)
         outcomes: list[Exception | None] = []
         accepted: list[Mint] = []
-        for mint in mints:
+        for mint, refusal in zip(mints, refused, strict=True):
             row = mint.row
-            if row.api_key_id in revoked:
-                outcomes.append(Unauthorized("The API key was revoked."))
+            if refusal is not None:
+                outcomes.append(refusal)
             elif (row.issuer, row.customer_id) in blocked:
                 outcomes.append(CustomerBlocked())
             elif floors[row.id]:
@@ -180,8 +180,8 @@ async def _write(tx: Transaction, mints: list[Mint]) -> None:
         await customers.record(tx, sighting)
 
 
-def _mint(row: SessionRow, token_hash: bytes | None, planned: Plan) -> Mint:
-    return Mint(row, token_hash, planned.metadata, planned.email, planned.email_verified)
+def _mint(key: ApiKey, row: SessionRow, token_hash: bytes | None, planned: Plan) -> Mint:
+    return Mint(key, row, token_hash, planned.metadata, planned.email, planned.email_verified)
 
 
 def _answer(row: SessionRow, token: str, issuer: Issuer, planned: Plan) -> MintAnswer:

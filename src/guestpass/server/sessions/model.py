@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from guestpass.core import ids
+from guestpass.server.api_keys.model import ApiKey
 from guestpass.server.revocation.model import SubjectsOfSession
 from guestpass.server.revocation.service import Entry
 
@@ -54,8 +55,9 @@ class SessionRow(NamedTuple):
 
 
 class Mint(NamedTuple):
-    """What one mint wants committed, in one piece."""
+    """What one mint wants committed, in one piece. ``key``: as it was when the caller showed it."""
 
+    key: ApiKey
     row: SessionRow
     token_hash: bytes | None  # of an opaque token
     metadata: str | None

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import get_args
 
 from msgspec import UNSET
 
 from guestpass.core import ids, times
-from guestpass.core.bounds import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
 from guestpass.core.revocation.cutoff import Status
 from guestpass.core.tokens import operations
 from guestpass.errors import Detail, NotFound, ValidationFailed
@@ -17,11 +15,12 @@ from guestpass.server.api_keys import service as api_keys
 from guestpass.server.clock import Clock
 from guestpass.server.customers import service as customers
 from guestpass.server.customers.service import Derivation
+from guestpass.server.http import paging
 from guestpass.server.http.exchange import Answer, Exchange, answer
 from guestpass.server.http.routes import QueryParameter, Route
 from guestpass.server.projects.service import Issuers
 from guestpass.server.revocation.service import ALL, Subject
-from guestpass.server.sessions import api, index
+from guestpass.server.sessions import api
 from guestpass.server.sessions.explaining import Explaining
 from guestpass.server.sessions.minting import Minting
 from guestpass.server.sessions.policy import check_host_id, invalid
@@ -29,18 +28,12 @@ from guestpass.server.sessions.service import EndMany, Listing, Sessions, view_o
 from guestpass.server.sessions.verifying import Verifying
 
 OWN_SESSION = "session"  # revokedBy of a session that its own token ended
-_WHOLE_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 STATUSES: tuple[Status, ...] = get_args(Status)
 _LIST_QUERY = (
     QueryParameter("externalUserId", {"type": "string", "minLength": 1, "maxLength": 255}, "Sessions of this user."),
     QueryParameter("externalOrganizationId", {"type": "string", "minLength": 1, "maxLength": 255}, "Of this one."),
     QueryParameter("status", {"type": "string", "enum": list(STATUSES)}, "Sessions with this status now."),
-    QueryParameter(
-        "limit",
-        {"type": "integer", "minimum": 1, "maximum": PAGE_LIMIT_MAX, "default": PAGE_LIMIT_DEFAULT},
-        "Sessions on a page.",
-    ),
-    QueryParameter("cursor", {"type": "string"}, "`nextCursor` of the page before."),
+    *paging.query("Sessions"),
 )
 
 
@@ -86,8 +79,8 @@ class SessionRoutes:
             owner=organization_key if user is None else self._derivation.customer_id(issuer, user),
             organization=organization_key,
             status=_status(query.get("status")),
-            below=_cursor(query.get("cursor")),
-            limit=_limit(query.get("limit")),
+            below=paging.below(query),
+            limit=paging.limit(query),
         )
         return answer(await self._sessions.page(listing))
 
@@ -254,24 +247,6 @@ def _status(text: str | None) -> Status | None:
     if text is not None and text not in STATUSES:
         raise invalid("status", f"must be one of {', '.join(STATUSES)}")
     return text
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return PAGE_LIMIT_DEFAULT
-    if not _WHOLE_NUMBER.fullmatch(text) or int(text) > PAGE_LIMIT_MAX:
-        raise invalid("limit", f"must be a whole number from 1 to {PAGE_LIMIT_MAX}")
-    return int(text)
-
-
-def _cursor(text: str | None) -> bytes:
-    """A cursor is the id of the last session shown; what a client makes of it is its own affair."""
-    if text is None:
-        return index.AFTER_ALL_IDS
-    below = ids.decode("page", text)
-    if below is None:
-        raise invalid("cursor", "must be the nextCursor of the page before")
-    return below
 
 
 def _customer_id(call: Exchange) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from guestpass.core.callers.signed_request import WINDOW_SECONDS, Proof, SignedParts, check_window, fits
@@ -52,14 +53,17 @@ class SignedRequests:
         Raises: Unauthorized; alike, and after the same work, for an unknown key, a wrong secret and a wrong signature.
         """
         check_window(proof.timestamp, self._clock())
-        found = await self._api_keys.signing_secret(proof.key_id)
-        try:
-            genuine = fits(proof.signature, parts, found.secret)
+        found = await self._api_keys.signing_secrets(proof.key_id)
+        try:  # each of them, as during a rotation, whichever fits
+            fitting = [secret for secret, text in found.secrets if fits(proof.signature, parts, text)]
         except ValueError as fault:  # no signature could cover this
             raise Unauthorized(_NOT_GENUINE, internal=str(fault)) from None
-        if found.key is None or not genuine:
+        if found.key is None or not fitting:
             raise Unauthorized(_NOT_GENUINE, internal="no such key signs" if found.key is None else "it does not fit")
-        return found.key
+        key = replace(found.key, shown=fitting[0])
+        if not key.works(self._clock()):
+            raise Unauthorized(_NOT_GENUINE, internal="it has ended")
+        return key
 
     def use_of(self, proof: Proof) -> SignatureUse:
         """Return the use of a signature that holds."""

@@ -1,0 +1,145 @@
+"""Changes of keys, each decided and written in one transaction, beside which nothing of the issuer is minted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from msgspec import UNSET, UnsetType
+
+from guestpass.core.callers.api_key import Can
+from guestpass.core.callers.grant import Grant
+from guestpass.core.callers.ip_ranges import IpRanges
+from guestpass.core.revocation.cutoff import Ending
+from guestpass.errors import GuestpassError, NotFound
+from guestpass.server.api_keys import policy, sql
+from guestpass.server.api_keys.model import Actor, ApiKey, Described, Secret
+from guestpass.server.revocation import service as revocation
+from guestpass.server.revocation.service import Subject
+from guestpass.server.storage.store import Transaction
+
+
+class Change(Protocol):
+    """What an actor does to one key, or to one that is not there yet."""
+
+    @property
+    def actor(self) -> Actor: ...
+
+    @property
+    def issuer(self) -> int: ...
+
+    async def apply(self, tx: Transaction, own: Grant | None, now: float) -> Described:
+        """Do it; return the key after it. ``own``: what the actor may hand on; None: everything.
+
+        Raises: GuestpassError, before anything is written.
+        """
+        ...
+
+
+async def apply_each(tx: Transaction, changes: list[Change], now: float) -> list[Described | Exception]:
+    """Make changes, each in the right of its actor as he is now."""
+    await revocation.lock_issuers(tx, {change.issuer for change in changes})
+    outcomes: list[Described | Exception] = []
+    for change in changes:
+        try:
+            outcomes.append(await change.apply(tx, await _own(tx, change.actor, now), now))
+        except GuestpassError as refusal:
+            outcomes.append(refusal)
+    return outcomes
+
+
+async def _own(tx: Transaction, actor: Actor, now: float) -> Grant | None:
+    if actor.key is None:
+        return None
+    stored = await sql.by_id(tx, actor.key.id, now)
+    refusal = policy.refusal_of_caller(stored, actor.key, "manage", now)
+    if refusal is not None or stored is None:
+        raise refusal or NotFound
+    return stored.key.grant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    actor: Actor
+    key: ApiKey
+    secret: Secret
+
+    @property
+    def issuer(self) -> int:
+        return self.key.issuer
+
+    async def apply(self, tx: Transaction, own: Grant | None, now: float) -> Described:  # noqa: ARG002
+        policy.check_gift(self.key.grant, own)
+        await sql.add(tx, self.key, self.secret)
+        return Described(self.key, (self.secret,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What is UNSET stays as it is."""
+
+    actor: Actor
+    issuer: int
+    key_id: bytes
+    name: str | UnsetType = UNSET
+    can: frozenset[Can] | UnsetType = UNSET
+    ceiling: str | UnsetType = UNSET
+    ip_ranges: IpRanges | UnsetType | None = UNSET
+    expires_at: int | UnsetType | None = UNSET
+
+    async def apply(self, tx: Transaction, own: Grant | None, now: float) -> Described:
+        before = policy.check_target(await sql.by_id(tx, self.key_id, now), self.issuer, own, now)
+        after = self._edited(before.key)
+        policy.check_gift(after.grant, own)
+        await sql.adopt(tx, before)
+        await sql.put(tx, after, before.secrets[0])
+        return before._replace(key=after)
+
+    def _edited(self, key: ApiKey) -> ApiKey:
+        parts = {name: getattr(self, name) for name in ("can", "ceiling", "ip_ranges", "expires_at")}
+        grant = replace(key.grant, **{name: value for name, value in parts.items() if value is not UNSET})
+        return replace(key, grant=grant, name=key.name if self.name is UNSET else self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotate:
+    """``secret``: the new one, with its sealed copy, which is kept only where the key signs."""
+
+    actor: Actor
+    issuer: int
+    key_id: bytes
+    secret: Secret
+    overlap_seconds: int
+
+    async def apply(self, tx: Transaction, own: Grant | None, now: float) -> Described:
+        before = policy.check_target(await sql.by_id(tx, self.key_id, now), self.issuer, own, now)
+        if self.overlap_seconds:
+            policy.check_rotation(before)
+        secret = self.secret if before.signs else self.secret._replace(sealed=None)
+        await sql.adopt(tx, before)
+        await sql.end_secrets(tx, self.key_id, ends_at=int(now) + self.overlap_seconds)
+        await sql.drop_secrets(tx, self.key_id, ended_by=int(now))
+        await sql.add_secret(tx, self.key_id, secret)
+        await sql.put(tx, before.key, secret)
+        return await sql.by_id(tx, self.key_id, now) or before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoke:
+    """Whoever may manage keys may revoke any of his project and environment: it hands nothing on."""
+
+    actor: Actor
+    issuer: int
+    key_id: bytes
+    keep_sessions: bool
+
+    async def apply(self, tx: Transaction, own: Grant | None, now: float) -> Described:  # noqa: ARG002
+        found = await sql.by_id(tx, self.key_id, now)
+        if found is None or found.key.issuer != self.issuer:
+            raise NotFound(policy.NO_SUCH_KEY)
+        if found.key.revoked_at is None:
+            await sql.set_revoked(tx, self.key_id, now=int(now))
+            if not self.keep_sessions:
+                ending = Ending(int(now * 1000), self.actor.name, reissue=False)
+                await revocation.cut(tx, self.issuer, Subject("api_key", self.key_id), ending)
+        return await sql.by_id(tx, self.key_id, now) or found
