@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import datetime as dt
-import http.server
 import json
 import ssl
-import threading
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from in_front import exchange, make_certificate
 
 from guestpass.server.operate.serve import KEEP_ALIVE_SECONDS
 from servers.nginx import Nginx
@@ -34,7 +28,7 @@ class Proxy:
         self._nginx = Nginx(home)
         self.folder = self._nginx.folder
         self.plain_port = stable_port()
-        _make_certificate(self.folder)
+        make_certificate(self.folder, NAME)
         self.trust = ssl.create_default_context(cafile=self.folder / "fullchain.pem")
 
     def start(self, *server_ports):
@@ -64,16 +58,7 @@ class Proxy:
 
     async def send(self, raw, *, port=None):
         """Send bytes as they are; return the answer's status and body."""
-        tls = None if port else self.trust
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", port or self._nginx.port, ssl=tls, server_hostname=tls and NAME
-        )
-        try:
-            writer.write(raw)
-            answer = await reader.read()
-        finally:
-            writer.close()
-        head, _, body = answer.partition(b"\r\n\r\n")
+        head, body = await exchange(raw, port or self._nginx.port, *(() if port else (self.trust, NAME)))
         return int(head.split()[1]), body
 
     async def request(self, method, path, body=b"", *headers, port=None):
@@ -81,31 +66,6 @@ class Proxy:
         if body:
             lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         return await self.send("\r\n".join([*lines, "", ""]).encode() + body, port=port)
-
-
-def _make_certificate(folder):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "fullchain.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "privkey.pem").write_bytes(private)
-    for file in ("fullchain.pem", "privkey.pem"):
-        (folder / file).chmod(0o644)
 
 
 @pytest.fixture
@@ -188,32 +148,6 @@ async def test_a_client_that_speaks_in_the_clear_finds_out(proxy, two_servers):
     proxy.start(one.port, other.port)
     status, body = await proxy.request("GET", "/v1/session", port=proxy.plain_port)
     assert (status, body) == (403, b"Use https.\n")
-
-
-class Mirror(http.server.BaseHTTPRequestHandler):
-    """Answers with the headers that it was sent."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        body = json.dumps([[name.lower(), value] for name, value in self.headers.items()]).encode()
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-@pytest.fixture
-def mirror_port():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror) as mirror:
-        mirror.daemon_threads = True
-        mirror.block_on_close = False
-        threading.Thread(target=mirror.serve_forever, daemon=True).start()
-        yield mirror.server_port
-        mirror.shutdown()
 
 
 async def test_what_a_client_says_of_itself_reaches_no_server(proxy, mirror_port):
