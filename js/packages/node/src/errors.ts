@@ -76,7 +76,10 @@ const REFRESH = {
 } as const
 
 const SERVICE = {
-  RATE_LIMITED: [429, 'Too many failed credentials, mints or requests within a minute; wait for Retry-After seconds.'],
+  RATE_LIMITED: [
+    429,
+    'Too many failed credentials, mints or requests within a minute; wait for Retry-After seconds.',
+  ],
   JWT_CONFIGURATION_ERROR: [500, 'The server has no usable signing key or issuer.'],
   INTERNAL_ERROR: [500, 'Something broke on the server; the log has it under this requestId.'],
   UNAVAILABLE: [503, 'The service cannot be reached or cannot answer just now; try again later.'],
