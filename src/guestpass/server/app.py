@@ -190,9 +190,7 @@ async def open_service(
     base_url = await _at_once(store, lambda tx: _fixed_public_url(tx, settings))
     issuers = Issuers(store, base_url, _issuer_names(settings, base_url), clock, entropy)
     await issuers.make_default()
-    keyring = Keyring(store, sealer, clock, settings.signing_algorithm)
-    for number in await keyring.lacking(await issuers.numbers()):
-        await keyring.make_missing(await issuers.by_number(number))
+    keyring = await _full_keyring(Keyring(store, sealer, clock, settings.signing_algorithm), issuers)
     minting = Minting(
         store, issuers, keyring, derivation, clock=clock, entropy=entropy, prefix_word=settings.token_prefix,
         tally=store.tally,
@@ -205,6 +203,7 @@ async def open_service(
     rotation = Rotation(
         store, sealer, entropy, algorithm=settings.signing_algorithm, key_days=settings.signing_key_days
     )
+    purges = (cleaning.purge, signed_requests.purge, refusals.purge)
     return Service(
         base_url=base_url,
         store=store,
@@ -218,13 +217,7 @@ async def open_service(
         verifying=verifying,
         explaining=Explaining(verifying, refusals, clock),
         derivation=derivation,
-        jobs=Jobs(
-            cleaning,
-            rotation,
-            refusals.write,
-            api_keys.write_uses,
-            (cleaning.purge, signed_requests.purge, refusals.purge),
-        ),
+        jobs=Jobs(cleaning, rotation, refusals.write, api_keys.write_uses, purges),
         refusals=refusals,
         limits=RateLimits(_limits(settings), issuers, clock, _shared_counts(settings, base_url, clock)),
         proxies=TrustedProxies(networks_of(settings.trusted_proxies)),
@@ -232,6 +225,13 @@ async def open_service(
         entropy=entropy,
         tally=store.tally,
     )
+
+
+async def _full_keyring(keyring: Keyring, issuers: Issuers) -> Keyring:
+    """Make a key for every issuer that lacks one: of a new store, of a new algorithm, of a project half made."""
+    for number in await keyring.lacking(await issuers.numbers()):
+        await keyring.make_missing(await issuers.by_number(number))
+    return keyring
 
 
 def create_app(service: Service, *, metrics_apart: bool = False) -> Application:

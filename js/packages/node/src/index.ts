@@ -1,3 +1,4 @@
+export type { ApiKeyList, ApiKeys } from './client/api-keys.js'
 export { Guestpass } from './client/guestpass.js'
 export type * from './client/model.js'
 export type { Customers, SessionList, Sessions, SessionTokens, Tokens, Users } from './client/resources.js'

@@ -115,6 +115,23 @@ test('ending sessions', async () => {
   expect([active, ended.revoked]).toEqual([['sess_1'], null])
 })
 
+test('API keys', async () => {
+  const key = {
+    id: 'key_01',
+    createdAt: '2026-11-21T09:00:00Z',
+    revokedAt: null,
+    secrets: [{ createdAt: '2026-11-21T09:00:00Z', endsAt: null }],
+  }
+  service.reply(
+    { status: 201, body: { ...key, secret: SECRET_KEY } },
+    { status: 201, body: { ...key, secret: SECRET_KEY } },
+    { body: { ...key, ipRanges: null } },
+    { body: { ...key, revokedAt: '2026-11-21T09:30:00Z' } },
+  )
+  const { secret, edited, revokedAt } = await import('../examples/api-keys.js')
+  expect([secret, edited.ipRanges, revokedAt]).toEqual([SECRET_KEY, null, new Date('2026-11-21T09:30:00Z')])
+})
+
 test('errors', async () => {
   const { tokenFor } = await import('../examples/errors.js')
   service.reply({ status: 403, body: { code: 'CUSTOMER_BLOCKED' } })

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { ApiKeys } from './api-keys.js'
 import type { CreateSessionTokenParams, Environment, RevokedSessionToken, SessionToken } from './model.js'
 import { Customers, Sessions, SessionTokens, Tokens, Users } from './resources.js'
 import { type GuestpassOptions, readSettings } from './settings.js'
@@ -24,6 +25,7 @@ export class Guestpass {
   readonly tokens: Tokens
   readonly customers: Customers
   readonly users: Users
+  readonly apiKeys: ApiKeys
 
   /**
    * @throws CallerError (`UNAUTHORIZED`) for a missing or wrong kind of key, RequestError (`VALIDATION_ERROR`)
@@ -39,6 +41,7 @@ export class Guestpass {
     this.tokens = new Tokens(transport)
     this.customers = new Customers(transport)
     this.users = new Users(transport)
+    this.apiKeys = new ApiKeys(transport)
     Object.defineProperty(this, inspect.custom, { value: () => ({ Guestpass: this.toJSON() }) })
   }
 

@@ -160,3 +160,69 @@ export interface Verification {
 }
 
 export type VerifiedSession = Pick<SessionDetails, 'id' | 'externalUserId'> & Partial<SessionDetails>
+
+/** Later servers may add words. */
+export type ApiKeyCan = 'mint' | 'read' | 'revoke' | 'verify' | 'manage' | (string & {})
+
+interface ApiKeyBounds {
+  /** What it may call. */
+  can?: readonly ApiKeyCan[] | undefined
+  /** The most that its tokens may do; `['*']` is everything. */
+  operations?: readonly string[] | undefined
+  /** Networks that it may be used from, like `10.0.0.0/8`; `null` is anywhere. */
+  ipRanges?: readonly string[] | null | undefined
+  /** From then on it works no more; `null` is never. Text is RFC 3339. */
+  expiresAt?: Date | string | null | undefined
+}
+
+/** A new API key. A bound that is not given is as your own key's. */
+export interface CreateApiKeyParams extends ApiKeyBounds {
+  /** For people. */
+  name: string
+  /** Whether requests may be signed with it; its secret is then kept, sealed. */
+  signing?: boolean | undefined
+}
+
+/** What is not given stays as it is. */
+export interface EditApiKeyParams extends ApiKeyBounds {
+  name?: string | undefined
+}
+
+export interface RotateApiKeyParams {
+  /** How long older secrets work on: 0 to 604 800, by default 86 400. */
+  overlapSeconds?: number | undefined
+}
+
+export interface RevokeApiKeyParams {
+  /** Whether the sessions that it minted live on; false by default. */
+  keepSessions?: boolean | undefined
+}
+
+export interface ListApiKeysParams {
+  /** Keys in one page: 1 to 100, 20 by default. */
+  limit?: number | undefined
+}
+
+/** One API key; never its secret. */
+export interface ApiKey {
+  readonly id: string
+  readonly name: string
+  readonly environment: Environment
+  readonly projectId: string
+  readonly can: readonly ApiKeyCan[]
+  readonly operations: readonly string[]
+  readonly ipRanges: readonly string[] | null
+  readonly signing: boolean
+  readonly createdAt: Date
+  readonly expiresAt: Date | null
+  /** To the minute, and up to a minute late. */
+  readonly lastUsedAt: Date | null
+  readonly revokedAt: Date | null
+  /** Those that work, the newest first; `endsAt` is null of the newest. None when the key has ended. */
+  readonly secrets: readonly { readonly createdAt: Date; readonly endsAt: Date | null }[]
+}
+
+/** An API key with its newest secret: answered once and never again. `util.inspect` hides the secret. */
+export interface NewApiKey extends ApiKey {
+  readonly secret: string
+}
