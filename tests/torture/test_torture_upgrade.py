@@ -92,3 +92,17 @@ async def test_what_one_version_does_the_other_knows(old, new, direction):
         assert {one["id"] for one in found} == {one["id"] for one in minted[:2]}
         await there.post("/v1/sessions/revoke", {"externalOrganizationId": "acme"})
         assert (await here.get("/v1/session", bearer=minted[4]["sessionToken"]))[0] == 401
+
+
+async def test_the_version_before_refuses_a_key_that_it_could_not_judge(old, new):
+    """It knows no end and no IP ranges of a key: it lets none in that has one, and every other."""
+    bounds = ({}, {"expiresAt": "2099-01-01T00:00:00Z"}, {"ipRanges": ["192.0.2.0/24"]})
+    async with old.connection() as before, new.connection() as now:
+        made = [(await now.post("/v1/api-keys", {"name": "a test's", **bound}))[2] for bound in bounds]
+        seen = [[(await at.get("/v1/sessions", bearer=key["secret"]))[0] for key in made] for at in (before, now)]
+        assert seen == [[200, 401, 401], [200, 200, 403]]
+        rotated = (await now.post(f"/v1/api-keys/{made[0]['id']}/rotate", {}))[2]
+        await asyncio.sleep(1)
+        both = [key["secret"] for key in (made[0], rotated)]
+        seen = [[(await at.get("/v1/sessions", bearer=secret))[0] for secret in both] for at in (before, now)]
+        assert seen == [[401, 200], [200, 200]], "an old secret it lets in no more, since it knows no end of one"

@@ -1,4 +1,4 @@
-"""What the store said a moment ago. Servers tell each other nothing: each asks again (ADR 0009)."""
+"""What the store said a moment ago. Servers tell each other nothing: each asks again (ADR 0014)."""
 
 from __future__ import annotations
 
