@@ -10,8 +10,8 @@ An adapter translates: a Session into whatever its framework hands to a handler,
 from __future__ import annotations
 
 import json
+import random
 import re
-import secrets
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
@@ -83,27 +83,31 @@ class Visit:
 
     __slots__ = ("error", "gate", "max_age_seconds", "request_id", "session")
 
-    def __init__(self, gate: Gate, request_id: str, max_age_seconds: int | None) -> None:
+    def __init__(self, gate: Gate, shown: Shown, max_age_seconds: int | None = None) -> None:
         self.gate = gate
-        self.request_id = request_id
+        self.request_id = shown.request_id
         self.max_age_seconds = max_age_seconds
         self.session: Session | None = None
-        self.error: GuestpassError | None = None
+        self.error: GuestpassError | None = shown.fault
+        if shown.fault is not None:
+            refusals.log(shown.fault, shown.request_id)
 
     def decide(self, demand: Demand) -> Session | Refusal:
-        """Return the session where it may do what is demanded; every other way out is a refusal, logged once."""
-        error = self.error
-        if error is None and self.session is None:
-            error = TokenMissing()
-            refusals.log(error, self.request_id)
-        if error is not None:
-            return refusal_of(error, self.request_id)
-        assert self.session is not None  # noqa: S101 - else there is an error
-        try:
-            _require(self.session, demand.operation, self.request_id)
-        except (OperationNotAllowed, SessionSuspended) as refused:
-            return refusal_of(refused, self.request_id, demand.operation)
-        return self.session
+        """Return the session where it may do what is demanded; every other way out is a refusal, logged once.
+
+        A suspended session goes on with the operations that are named for it, and with nothing that names none.
+        """
+        session, operation = self.session, demand.operation
+        if session is not None and (not session.suspended if operation is None else session.allows(operation)):
+            return session
+        if self.error is not None:
+            return refusal_of(self.error, self.request_id)
+        error: GuestpassError = TokenMissing()
+        if session is not None:
+            error = SessionSuspended() if session.suspended else OperationNotAllowed()
+            error.session_id = session.id
+        refusals.log(error, self.request_id)
+        return refusal_of(error, self.request_id, operation)
 
 
 class Gate:
@@ -120,28 +124,32 @@ class Gate:
 
     def attach(self, room: MutableMapping[str, Any], shown: Shown, max_age_seconds: int | None = None) -> Visit:
         """Verify what a request shows, once; ``room`` (scope, environ) is the request's own, and keeps the visit."""
-        visit, token = self._visit(room, shown, max_age_seconds)
-        if token is not None:
-            try:
-                visit.session = self.verifier.verify(
-                    token, max_age_seconds=max_age_seconds, request_id=visit.request_id
-                )
-            except (TokenError, ServiceError) as error:
-                visit.error = error.with_traceback(None)
-        room[_VISIT] = visit
+        visit = self._known(room, max_age_seconds)
+        if visit is None:
+            visit = Visit(self, shown, max_age_seconds)
+            if shown.token is not None:
+                try:
+                    visit.session = self.verifier.verify(
+                        shown.token, max_age_seconds=max_age_seconds, request_id=shown.request_id
+                    )
+                except (TokenError, ServiceError) as error:
+                    visit.error = error.with_traceback(None)
+            room[_VISIT] = visit
         return visit
 
     async def aattach(self, room: MutableMapping[str, Any], shown: Shown, max_age_seconds: int | None = None) -> Visit:
         """Do what ``attach`` does, awaited."""
-        visit, token = self._visit(room, shown, max_age_seconds)
-        if token is not None:
-            try:
-                visit.session = await self.verifier.averify(
-                    token, max_age_seconds=max_age_seconds, request_id=visit.request_id
-                )
-            except (TokenError, ServiceError) as error:
-                visit.error = error.with_traceback(None)
-        room[_VISIT] = visit
+        visit = self._known(room, max_age_seconds)
+        if visit is None:
+            visit = Visit(self, shown, max_age_seconds)
+            if shown.token is not None:
+                try:
+                    visit.session = await self.verifier.averify(
+                        shown.token, max_age_seconds=max_age_seconds, request_id=shown.request_id
+                    )
+                except (TokenError, ServiceError) as error:
+                    visit.error = error.with_traceback(None)
+            room[_VISIT] = visit
         return visit
 
     def admitted(self, room: Mapping[str, Any]) -> Session:
@@ -155,19 +163,12 @@ class Gate:
         session: Session = visit.session
         return session
 
-    def _visit(self, room: Mapping[str, Any], shown: Shown, max_age_seconds: int | None) -> tuple[Visit, str | None]:
-        """Return the visit, and the token that is still to be verified for it.
-
-        A visit of before counts, unless it was at another gate, or one where less freshness was asked for.
-        """
+    def _known(self, room: Mapping[str, Any], max_age_seconds: int | None) -> Visit | None:
+        """Return the visit of before; never another gate's, nor one that asked for less freshness."""
         visit: Visit | None = room.get(_VISIT)
-        if visit is not None and visit.gate is self and max_age_seconds in (None, visit.max_age_seconds):
-            return visit, None
-        visit = Visit(self, shown.request_id, max_age_seconds)
-        if shown.fault is not None:
-            refusals.log(shown.fault, shown.request_id)
-            visit.error = shown.fault
-        return visit, shown.token
+        if visit is None or visit.gate is not self or max_age_seconds not in (None, visit.max_age_seconds):
+            return None
+        return visit
 
 
 def demand_of(operation: object, max_age_seconds: int | None) -> Demand:
@@ -196,8 +197,7 @@ def shown_in_scope(scope: Mapping[str, Any]) -> Shown:
 
 def shown_in_environ(environ: Mapping[str, Any]) -> Shown:
     """Read a WSGI environ, or Django's ``META``. A header that is sent twice arrives joined by a comma, as no token has."""
-    authorization = environ.get("HTTP_AUTHORIZATION")
-    return _shown([] if authorization is None else [authorization], environ.get("HTTP_X_REQUEST_ID"), ())
+    return Shown(_bearer(environ.get("HTTP_AUTHORIZATION", "")), _request_id(environ.get("HTTP_X_REQUEST_ID")))
 
 
 def refusal_of(error: GuestpassError, request_id: str, operation: str | None = None) -> Refusal:
@@ -222,17 +222,6 @@ def _challenge(error: GuestpassError, operation: str | None) -> str:
     if isinstance(error, TokenMissing):
         return "Bearer"  # no error where no token was sent (RFC 6750 section 3.1)
     return f'Bearer error="invalid_token", error_description="{error.code}"'
-
-
-def _require(session: Session, operation: str | None, request_id: str) -> None:
-    """A suspended session goes on with the operations that are named for it, and with nothing that names none."""
-    if operation is not None:
-        session.require(operation, request_id=request_id)
-    elif session.suspended:
-        error = SessionSuspended()
-        error.session_id = session.id
-        refusals.log(error, request_id)
-        raise error
 
 
 def _shown(authorizations: Sequence[str], request_id: str | None, subprotocols: Sequence[str]) -> Shown:
@@ -263,7 +252,7 @@ def _request_id(sent: str | None) -> str:
     """Return the caller's where it is well-formed and looks like no credential, which would be logged; else a new one."""
     if sent is not None and _REQUEST_ID.fullmatch(sent) and not _OF_A_CREDENTIAL.search(sent):
         return sent
-    return f"req_{secrets.token_hex(16)}"
+    return f"req_{random.getrandbits(128):032x}"
 
 
 def _refused(name: str, rule: str) -> ValidationFailed:

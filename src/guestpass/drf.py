@@ -98,7 +98,7 @@ def require(operation: str | None = None) -> type[BasePermission]:
 
 
 def _may(request: Request, view: Any, demand: Demand) -> bool:
-    visit = Visit(django.auth, shown_in_environ(request.META).request_id, None)
+    visit = Visit(django.auth, shown_in_environ(request.META))
     if isinstance(request.auth, Session):
         visit.session = request.auth
     elif request.successful_authenticator is not None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any, ParamSpec
 
 from flask import Response, abort, current_app, request
@@ -42,13 +43,15 @@ class SessionAuth(Gate):
         demand = demand_of(operation, max_age_seconds)
 
         def guard(view: Callable[P, Any]) -> Callable[P, Any]:
+            is_async = iscoroutinefunction(view)
+
             @wraps(view)
             def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
                 environ = request.environ
                 found = self.attach(environ, shown_in_environ(environ), demand.max_age_seconds).decide(demand)
                 if isinstance(found, Refusal):
                     abort(Response(found.json, found.status, found.headers, content_type="application/json"))
-                return current_app.ensure_sync(view)(*args, **kwargs)
+                return current_app.ensure_sync(view)(*args, **kwargs) if is_async else view(*args, **kwargs)
 
             return guarded
 
