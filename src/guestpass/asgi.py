@@ -27,7 +27,7 @@ class SessionAuth(Gate):
     """Holds the requests and WebSockets of ASGI applications against one verifier; see ``Gate``."""
 
     def require(
-        self, operation: str | None = None, *, max_age_seconds: int | None = None
+        self, operation: str | None = None, /, *, max_age_seconds: int | None = None
     ) -> Callable[[ASGIApp], ASGIApp]:
         """Return a middleware that lets in who has a good token, with ``operation`` among its own where one is named.
 

@@ -42,7 +42,7 @@ class SessionAuth(Gate):
         """Made when it is first needed: settings are not there while modules are imported."""
         return Verifier(**getattr(settings, "GUESTPASS", {}))
 
-    def require(self, operation: str | None = None, *, max_age_seconds: int | None = None) -> Callable[[View], View]:
+    def require(self, operation: str | None = None, /, *, max_age_seconds: int | None = None) -> Callable[[View], View]:
         """Return a decorator of views: good tokens pass, with ``operation`` among their own where one is named.
 
         All others are answered 401, 403 or 503. The view is exempt from the CSRF check: no page of another site can

@@ -81,7 +81,7 @@ class GuestpassAuthentication(BaseAuthentication):  # type: ignore[misc]
         return "Bearer"
 
 
-def require(operation: str | None = None) -> type[BasePermission]:
+def require(operation: str | None = None, /) -> type[BasePermission]:
     """Return a permission class: the session that was authenticated, with ``operation`` where one is named.
 
     Who was authenticated in another way is not let in, but another class joined by ``|`` may.

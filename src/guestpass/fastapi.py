@@ -36,11 +36,12 @@ class Refused(HTTPException):
 class SessionAuth(Gate):
     """Holds the requests and WebSockets of a FastAPI application against one verifier; see ``Gate``."""
 
-    def require(self, operation: str | None = None, *, max_age_seconds: int | None = None) -> "RequireSession":
+    def require(self, operation: str | None = None, /, *, max_age_seconds: int | None = None) -> "RequireSession":
         """Return a dependency: the session, with ``operation`` among its own where one is named; else 401, 403 or 503.
 
         Raises: ValidationFailed, when it is written, for an operation that there cannot be.
         """
+        # By position alone: ``Depends(auth.require)``, without its call, would else be filled from the query, and pass.
         return RequireSession(self, demand_of(operation, max_age_seconds))
 
     async def optional(self, connection: HTTPConnection) -> Session | None:

@@ -32,7 +32,7 @@ class SessionAuth(Gate):
     """Holds the requests of Flask applications against one verifier; see ``Gate``."""
 
     def require(
-        self, operation: str | None = None, *, max_age_seconds: int | None = None
+        self, operation: str | None = None, /, *, max_age_seconds: int | None = None
     ) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
         """Return a decorator, below the route's: good tokens pass, with ``operation`` where one is named.
 

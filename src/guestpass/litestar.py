@@ -48,7 +48,7 @@ class Refused(HTTPException):
 class SessionAuth(Gate):
     """Holds the requests and WebSockets of a Litestar application against one verifier; see ``Gate``."""
 
-    def require(self, operation: str | None = None, *, max_age_seconds: int | None = None) -> Guard:
+    def require(self, operation: str | None = None, /, *, max_age_seconds: int | None = None) -> Guard:
         """Return a guard: who has a good token passes, with ``operation`` among its own where one is named.
 
         ``request.auth`` is then the session. All others are answered 401, 403 or 503.

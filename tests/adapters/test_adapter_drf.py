@@ -131,3 +131,8 @@ def test_the_test_client_of_rest_framework_may_bring_a_session(issuer):
     request = APIRequestFactory().get("/invoices")
     force_authenticate(request, SessionUser("ada"), session)
     assert Invoices.as_view()(request).data == "ada"
+
+
+def test_a_permission_whose_call_was_forgotten_lets_nobody_in(serve, issuer):
+    api = serve(require)
+    assert [api.get("/invoices", token).status for token in (None, issuer.mint())] == [500, 500]

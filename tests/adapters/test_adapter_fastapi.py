@@ -59,6 +59,21 @@ def test_a_router_is_protected_whole(auth, issuer):
     assert (api.get("/invoices").status, api.get("/invoices", issuer.mint()).status) == (401, 200)
 
 
+def test_a_dependency_whose_call_was_forgotten_lets_nobody_in(auth, issuer):
+    """``Depends(auth.require)``: FastAPI would fill the arguments from the query, and take what comes for a yes."""
+    app = FastAPI()
+    auth.install(app)
+
+    @app.get("/invoices", dependencies=[Depends(auth.require)])
+    async def invoices() -> str:
+        return "all of them"
+
+    for token in (None, issuer.mint()):
+        for query in ("", "operation=read_invoices", "max_age_seconds=1"):
+            with pytest.raises(TypeError, match="operation"):
+                AsgiCaller(app).get("/invoices", token, query=query)
+
+
 def test_openapi_says_which_routes_want_a_token(app):
     @app.get("/health")
     async def health() -> None: ...

@@ -55,3 +55,12 @@ def test_a_page_of_another_origin_reads_why_it_was_refused(auth):
     reply = api.get("/invoices", headers=[("origin", "https://shop.example")])
     assert reply.header("access-control-allow-origin") == "https://shop.example"
     assert "Guestpass-Retry" in reply.header("access-control-expose-headers")
+
+
+def test_a_guard_whose_call_was_forgotten_lets_nobody_in(auth, issuer):
+    @litestar.get("/invoices", guards=[auth.require])
+    async def invoices() -> str:
+        return "all of them"
+
+    api = serve(auth, invoices, on_app_init=[auth.on_app_init])
+    assert [api.get("/invoices", token).status for token in (None, issuer.mint())] == [500, 500]
