@@ -60,7 +60,7 @@ class Front:
         text = upstream + (DEPLOY / "forward-auth.conf").read_text()
         for shipped, here in {
             "server 10.0.0.11:8787": f"server 127.0.0.1:{guestpass_port}",
-            "server 10.0.0.12:8787 max_fails=2 fail_timeout=2s;": "",
+            "server 10.0.0.12:8787 max_fails=3 fail_timeout=1s;": "",
             "server 127.0.0.1:9000": f"server 127.0.0.1:{api_port}",
             "listen 443 ssl": f"listen 127.0.0.1:{self._nginx.port} ssl",
             "/etc/guestpass/tls": str(folder := self._folder),
