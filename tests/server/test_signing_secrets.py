@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from guestpass.core import ids
+from guestpass.server.api_keys.model import OPERATOR, SECRETS_HELD
 from guestpass.server.storage.sealing import MasterKeyError
 
 
@@ -14,7 +15,8 @@ async def signer(world):
 
 
 def texts(found):
-    return [text for _, text in found.secrets]
+    """The secrets of the key that was found, and nobody's."""
+    return [text for secret, text in found.secrets if secret is not None]
 
 
 async def test_a_key_that_signs_is_found_with_its_secret(world, signer):
@@ -23,14 +25,25 @@ async def test_a_key_that_signs_is_found_with_its_secret(world, signer):
     assert signer.secret not in repr(found)
 
 
-async def test_for_everyone_else_there_is_one_stand_in_that_nobody_calls_with(world):
+async def test_for_everyone_else_there_are_stand_ins_that_nobody_calls_with(world):
     """An id that is not known, one of a key that does not sign, a word: nothing tells them apart."""
     unknown = ids.encode("key", ids.time_ordered(1, bytes(ids.ENTROPY_BYTES)))
     wrong = [unknown, world.host.id, "key_nonsense", "", ids.encode("key", bytes(16))]
     found = [await world.service.api_keys.signing_secrets(key_id) for key_id in wrong]
     assert {one.key for one in found} == {None}
-    [[stand_in]] = {tuple(texts(one)) for one in found}
-    assert stand_in.startswith("sk_test_")
+    [stand_ins] = {one.secrets for one in found}
+    assert {secret for secret, _ in stand_ins} == {None}
+    assert all(text.startswith("sk_test_") for _, text in stand_ins)
+
+
+async def test_a_signature_is_held_against_as_many_secrets_whoever_is_asked_about(world, signer):
+    """Also while a key has an old secret and a new one."""
+    rotating = await world.key(signing=True)
+    await world.service.api_keys.rotate(rotating.id, actor=OPERATOR)
+    world.clock.advance(seconds=1)
+    found = [await world.service.api_keys.signing_secrets(one.id) for one in (signer, rotating, world.host)]
+    assert [len(one.secrets) for one in found] == [SECRETS_HELD] * 3
+    assert [len(texts(one)) for one in found] == [1, 2, 0]
 
 
 async def test_an_id_beside_a_key_is_not_that_key(world, signer):

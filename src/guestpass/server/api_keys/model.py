@@ -13,6 +13,7 @@ from guestpass.core.callers.grant import Grant
 from guestpass.errors import Forbidden
 
 WORD = "key"
+SECRETS_HELD = 2  # a key that is being rotated has two, and is to look like every other, and like none
 
 
 class Secret(NamedTuple):
@@ -111,8 +112,10 @@ OPERATOR = Actor("command line", None)
 class SigningSecrets:
     """What a signature is held against: each secret of a key that works, as text.
 
-    ``key``: None for a stand-in, with whose secret nobody calls.
+    Attributes:
+        key: None where there is no such key.
+        secrets: At least ``SECRETS_HELD``, whether or not there is a key; with the stand-ins among them nobody calls.
     """
 
     key: ApiKey | None
-    secrets: tuple[tuple[Secret, str], ...] = field(repr=False)
+    secrets: tuple[tuple[Secret | None, str], ...] = field(repr=False)

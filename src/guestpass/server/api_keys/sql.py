@@ -72,7 +72,8 @@ def _described(rows: Iterable[Row], now: float) -> dict[bytes, Described]:
     secrets: dict[bytes, list[Secret]] = {}
     keys: dict[bytes, ApiKey] = {}
     for row in rows:
-        keys[row[0]] = _key(row[:_COUNT])
+        if row[0] not in keys:
+            keys[row[0]] = _key(row[:_COUNT])
         secrets.setdefault(row[0], []).append(Secret(*row[_COUNT:]))
     return {
         key_id: Described(key, tuple(sorted((one for one in secrets[key_id] if one.works(now)), key=_newest_first)))

@@ -55,7 +55,7 @@ class SignedRequests:
         check_window(proof.timestamp, self._clock())
         found = await self._api_keys.signing_secrets(proof.key_id)
         try:  # each of them, as during a rotation, whichever fits
-            fitting = [secret for secret, text in found.secrets if fits(proof.signature, parts, text)]
+            fitting = [secret for secret, text in found.secrets if fits(proof.signature, parts, text) and secret]
         except ValueError as fault:  # no signature could cover this
             raise Unauthorized(_NOT_GENUINE, internal=str(fault)) from None
         if found.key is None or not fitting:
