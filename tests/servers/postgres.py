@@ -94,7 +94,9 @@ class Postgres:
         self._signal(signal.SIGKILL)
 
     def cut_power(self):
-        """End all of its processes at once: none gets another instruction."""
+        """End all of its processes at once, where there are any: none gets another instruction."""
+        if self._process.poll() is not None:
+            return
         freeze(self._process.pid)
         family = family_of(self._process.pid)
         signal_all(family, signal.SIGKILL)
@@ -102,6 +104,7 @@ class Postgres:
         assert wait_for_the_end_of(family)
 
     def _signal(self, number):
+        assert self._process.poll() is None, "it runs no longer, and its number may be another's by now"
         family = family_of(self._process.pid)
         self._process.send_signal(number)
         self._process.wait()
