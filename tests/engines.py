@@ -55,11 +55,12 @@ BEGIN
     WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace
     AND relname NOT IN ('alembic_version', 'store_facts')
   LOOP EXECUTE 'DELETE FROM ' || one; END LOOP;
+  UPDATE alembic_version SET version_num = 'HEAD';
   DELETE FROM store_facts WHERE name <> 'servers_from';
   PERFORM setval(oid::regclass, 1, false) FROM pg_class
     WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace;
 END $$
-"""
+""".replace("HEAD", migrate.HEAD)
 
 
 @contextlib.asynccontextmanager

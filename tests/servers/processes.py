@@ -16,10 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 START_SECONDS = 30
-END_SECONDS = 5
+END_SECONDS = 30
+REAP_SECONDS = 3  # after which nobody is asked any more
 STABLE_PORTS = range(20_000, 32_000)  # below those that the kernel gives to outgoing connections
 
 
@@ -106,9 +109,13 @@ def answers(port):
 
 def family_of(pid):
     """Return the process and all that descend from it."""
+    children = defaultdict(list)
+    for entry in Path("/proc").glob("[0-9]*"):
+        if found := _living(entry.name):
+            children[found.parent].append(int(entry.name))
     family = [pid]
     for member in family:
-        family += [child for child, (parent, _, _) in _all_processes().items() if parent == member]
+        family += children[member]
     return family
 
 
@@ -130,41 +137,39 @@ def thaw(pid):
     signal_all(family_of(pid), signal.SIGCONT)
 
 
-def wait_for_the_end_of(pids):
+def wait_for_the_end_of(pids, seconds=END_SECONDS):
     """Return whether all of them are gone in time."""
-    deadline = time.monotonic() + END_SECONDS
-    while not _all_processes().keys().isdisjoint(pids):
+    deadline = time.monotonic() + seconds
+    living = {pid: known for pid in pids if (known := _living(pid))}
+    while any(_living(pid) == known for pid, known in living.items()):
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.005)
+        time.sleep(0.01)
     return True
 
 
-def _all_processes():
-    """Map the pid of each process that is not dead to (its parent's pid, when it was started, its state)."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if fields[0] not in "ZX":
-                    found[int(entry.name)] = int(fields[1]), fields[19], fields[0]
-    return found
+class _Process(NamedTuple):
+    parent: int
+    started: str
+
+
+def _living(pid):
+    """Return what is known of a process, or None where it is dead."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else _Process(int(fields[1]), fields[19])
+    return None
 
 
 def reap(folder):
     """Note who is started until the test run is gone; then end whoever is left, and remove the folder."""
-    servers = {}
-    for line in sys.stdin:
-        pid = int(line)
-        servers[pid] = _all_processes().get(pid, (0, "", ""))[1]
-    living = _all_processes()
-    left = [pid for pid, started in servers.items() if pid in living and living[pid][1] == started]
+    servers = [(int(line), _living(int(line))) for line in sys.stdin]
+    left = [pid for pid, known in servers if known and _living(pid) == known]
     for pid in left:
         thaw(pid)
         signal_all([pid], signal.SIGINT)
     families = {member for pid in left for member in family_of(pid)}
-    if not wait_for_the_end_of(families):
+    if not wait_for_the_end_of(families, REAP_SECONDS):
         signal_all(families, signal.SIGKILL)
         wait_for_the_end_of(families)
     subprocess.Popen(["rm", "-rf", folder])  # on a busy disk this takes many seconds, for which nobody should wait
