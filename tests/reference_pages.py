@@ -154,7 +154,7 @@ def cli_page() -> str:
         "| 4 | not found |",
         "| 5 | the store cannot be reached |",
         "",
-        "Not yet there: `master-key`, `users`, `customers`, `apps`, `audit`, `db`.",
+        "Not yet there: `users`, `customers`, `apps`, `audit`.",
         "Written by `./dev docs` from the commands.",
         "",
     ]

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from guestpass.core import ids
 from guestpass.core.bounds import LIFE_SECONDS_MAX
 from guestpass.server.api_keys.service import OPERATOR
-from guestpass.server.app import DATABASE_FILE, Service, open_configured
+from guestpass.server.app import Service, open_configured
+from guestpass.server.opening import DATABASE_FILE
 from guestpass.server.operate.settings import Settings
 from guestpass.server.sessions import index, sql
 from guestpass.server.sessions.api import MintRequest

@@ -58,7 +58,7 @@ async def test_a_wrong_master_key_is_said_with_both_fingerprints(lost):
 
 async def test_a_missing_master_key_is_said_and_none_is_made(lost):
     lost.key_file.unlink()
-    with pytest.raises(MasterKeyError, match="is needed to restore"):
+    with pytest.raises(MasterKeyError, match="is missing"):
         await lost.restore()
     assert list(lost.database.parent.iterdir()) == []
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from guestpass.server.app import MASTER_KEY_FILE, open_configured
+from guestpass.server.app import open_configured
+from guestpass.server.opening import MASTER_KEY_FILE
 from guestpass.server.operate.settings import Settings
 from guestpass.server.storage.sealing import MasterKeyError
 

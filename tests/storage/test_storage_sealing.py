@@ -22,24 +22,23 @@ PURPOSE = "signing_key:abc"
 
 @given(st.binary(max_size=300), st.text(max_size=50))
 def test_what_was_sealed_opens_for_its_purpose(plaintext, purpose):
-    sealed = Sealer(KEY).seal(purpose, plaintext)
+    sealed = KEY.seal(purpose, plaintext)
     assert Sealer(MasterKey.from_text(KEY.to_text())).open(purpose, sealed) == plaintext
     assert plaintext not in sealed or len(plaintext) < 4
 
 
 def test_the_same_secret_is_never_sealed_twice_alike():
-    sealer = Sealer(KEY)
-    assert len({sealer.seal(PURPOSE, b"secret") for _ in range(100)}) == 100
+    assert len({KEY.seal(PURPOSE, b"secret") for _ in range(100)}) == 100
 
 
 @pytest.mark.parametrize("purpose", ["signing_key:abd", "signing_key:", "", "Signing_key:abc", "signing_key:abc "])
 def test_a_value_that_was_moved_to_another_place_does_not_open(purpose):
     with pytest.raises(MasterKeyError, match="was changed or moved"):
-        Sealer(KEY).open(purpose, Sealer(KEY).seal(PURPOSE, b"secret"))
+        Sealer(KEY).open(purpose, KEY.seal(PURPOSE, b"secret"))
 
 
 def test_no_byte_can_be_changed_and_none_be_missing():
-    sealed = Sealer(KEY).seal(PURPOSE, b"secret")
+    sealed = KEY.seal(PURPOSE, b"secret")
     for position in range(len(sealed)):
         changed = bytes(byte ^ (position == at) for at, byte in enumerate(sealed))
         with pytest.raises(MasterKeyError):
@@ -50,7 +49,7 @@ def test_no_byte_can_be_changed_and_none_be_missing():
 
 def test_another_master_key_is_named_beside_the_one_that_is_needed():
     with pytest.raises(MasterKeyError) as refusal:
-        Sealer(OTHER_KEY).open(PURPOSE, Sealer(KEY).seal(PURPOSE, b"secret"))
+        Sealer(OTHER_KEY).open(PURPOSE, KEY.seal(PURPOSE, b"secret"))
     assert KEY.fingerprint in str(refusal.value)
     assert OTHER_KEY.fingerprint in str(refusal.value)
     assert "GUESTPASS_MASTER_KEY" in str(refusal.value)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from guestpass.core.callers.client_address import TrustedProxies, networks_of
 from guestpass.core.tokens.kinds import ENVIRONMENTS
-from guestpass.errors import GuestpassError, Unavailable
+from guestpass.errors import GuestpassError
 from guestpass.server.api_keys.routes import ApiKeyRoutes
-from guestpass.server.api_keys.service import ApiKeys
+from guestpass.server.api_keys.service import SEALED_SECRETS, ApiKeys
 from guestpass.server.clock import Clock, Entropy, EntropyPool, system_clock
 from guestpass.server.customers.service import Derivation
 from guestpass.server.http.application import Application
@@ -18,6 +18,7 @@ from guestpass.server.http.callers import Callers
 from guestpass.server.http.rate_limits import Limits, RateLimits
 from guestpass.server.http.routes import RouteTable
 from guestpass.server.http.shared_counts import SharedCounts
+from guestpass.server.opening import DATABASE_FILE, open_store, postgres_of
 from guestpass.server.operate.jobs import Jobs
 from guestpass.server.operate.routes import OperateRoutes
 from guestpass.server.operate.settings import Settings, SettingsError
@@ -35,13 +36,14 @@ from guestpass.server.sessions.verifying import Verifying
 from guestpass.server.signed_requests.service import SignedRequests
 from guestpass.server.signing_keys.rotation import Rotation
 from guestpass.server.signing_keys.routes import SigningKeyRoutes
-from guestpass.server.signing_keys.service import Keyring
-from guestpass.server.storage import copies, facts, migrate
-from guestpass.server.storage.postgres import PostgresStore
-from guestpass.server.storage.sealing import MasterKey, MasterKeyError, Sealer, load_or_create_key_file
+from guestpass.server.signing_keys.service import SEALED_KEYS, Keyring
+from guestpass.server.storage import copies, facts
+from guestpass.server.storage.sealing import Sealer
 from guestpass.server.storage.sqlite import SqliteStore
 from guestpass.server.storage.store import Answer, Locks, Query, Store, Transaction
 from guestpass.server.tally import Tally
+
+SEALED = (facts.SEALED_FACTS, SEALED_KEYS, *SEALED_SECRETS)  # all that a master key seals
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,93 +85,17 @@ class Service:
         await self.store.close()
 
 
-DATABASE_FILE = "guestpass.sqlite3"
-MASTER_KEY_FILE = "master.key"
-
-
-async def is_initialized(settings: Settings) -> bool:
-    """Say whether there is a store where the settings point to. Raises: Unavailable where nobody can tell."""
-    if not settings.database_url:
-        return (Path(settings.data_dir) / DATABASE_FILE).exists()
-    store = _postgres(settings)
-    try:
-        return (await store.read(migrate.schema_of)).revision is not None
-    except Unavailable as fault:
-        raise Unavailable(_cannot_be_reached(settings, fault)) from fault
-    finally:
-        await store.close()
-
-
 async def open_configured(settings: Settings, tally: Tally | None = None) -> Service:
     """Open the store that the settings name, make it where it is missing, migrate it, and wire the rooms over it.
 
     Raises: Unavailable, MasterKeyError, SettingsError, StoreRefused: sentences for the operator.
     """
-    if settings.database_url:
-        return await _opened(settings, *await _open_postgres(settings, tally))
-    store, sealer = _open_embedded(settings, tally)
-    try:
-        migrate.upgrade(store)
-    except Exception:
-        await store.close()
-        raise
-    return await _opened(settings, store, sealer)
-
-
-async def _opened(settings: Settings, store: Store, sealer: Sealer) -> Service:
+    store, sealer = await open_store(settings, tally)
     try:
         return await open_service(settings, store, sealer)
     except Exception:
         await store.close()
         raise
-
-
-def _open_embedded(settings: Settings, tally: Tally | None) -> tuple[SqliteStore, Sealer]:
-    directory = Path(settings.data_dir)
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key = MasterKey.from_text(settings.master_key) if settings.master_key else _key_of(directory)
-    except OSError as fault:
-        raise Unavailable(f"The data directory {directory} cannot be used: {fault.strerror}.") from fault
-    return SqliteStore(directory / DATABASE_FILE, tally=tally), Sealer(key)
-
-
-async def _open_postgres(settings: Settings, tally: Tally | None) -> tuple[PostgresStore, Sealer]:
-    if not settings.master_key:
-        raise MasterKeyError(
-            "A store on PostgreSQL is shared by several servers, so its master key is in no data directory. Make one "
-            "with: guestpass master-key generate. Give it to every server as GUESTPASS_MASTER_KEY or "
-            "GUESTPASS_MASTER_KEY_FILE, and keep a copy apart from the database. Nothing was changed."
-        )
-    sealer = Sealer(MasterKey.from_text(settings.master_key))
-    store = _postgres(settings, tally)
-    try:
-        await migrate.upgrade_postgres(store)
-    except Unavailable as fault:
-        await store.close()
-        raise Unavailable(_cannot_be_reached(settings, fault)) from fault
-    return store, sealer
-
-
-def _postgres(settings: Settings, tally: Tally | None = None) -> PostgresStore:
-    return PostgresStore(settings.database_url, prepared_statements=settings.database_prepared_statements, tally=tally)
-
-
-def _cannot_be_reached(settings: Settings, fault: Unavailable) -> str:
-    """Name the database without what its URL may hold besides."""
-    where = settings.database_url.rpartition("@")[2].partition("?")[0]
-    return f"The store at {where} cannot be used: {fault.internal or fault.message}"
-
-
-def _key_of(directory: Path) -> MasterKey:
-    """Return the key in the file beside the store; it is made for a new store only: to an old one it would not fit."""
-    file = directory / MASTER_KEY_FILE
-    if (directory / DATABASE_FILE).exists() and not file.exists():
-        raise MasterKeyError(
-            f"{file} is missing, and without it the secrets of this store cannot be opened. Put it back, or set "
-            f"GUESTPASS_MASTER_KEY or GUESTPASS_MASTER_KEY_FILE. Nothing was changed."
-        )
-    return load_or_create_key_file(file)
 
 
 async def open_service(
@@ -286,7 +212,7 @@ def _application(service: Service, table: RouteTable) -> Application:
 async def change_public_url(settings: Settings, url: str) -> None:
     """Make ``url`` the store's public URL; tokens that name the old one are refused from then on."""
     embedded = Path(settings.data_dir) / DATABASE_FILE
-    store: Store = _postgres(settings) if settings.database_url else SqliteStore(embedded)
+    store: Store = postgres_of(settings) if settings.database_url else SqliteStore(embedded)
     try:
         await _at_once(store, lambda tx: facts.put(tx, facts.PUBLIC_URL, url.encode()))
     finally:

@@ -25,7 +25,8 @@ from guestpass.errors import (
     Unavailable,
 )
 from guestpass.server.api_keys.service import OPERATOR
-from guestpass.server.app import Service, is_initialized, open_configured
+from guestpass.server.app import Service, open_configured
+from guestpass.server.opening import is_initialized
 from guestpass.server.operate.settings import Settings, SettingsError, Sourced, load
 from guestpass.server.projects.service import DEFAULT_PROJECT, Issuer
 from guestpass.server.storage.copies import StoreRefused

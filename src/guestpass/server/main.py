@@ -11,7 +11,7 @@ from guestpass.server import credentials
 from guestpass.server.api_keys import commands as api_keys
 from guestpass.server.command_line import EXPECTED_ERRORS, OK, USAGE, exit_code_of
 from guestpass.server.operate import commands as operate
-from guestpass.server.operate import logs
+from guestpass.server.operate import logs, store_commands
 from guestpass.server.projects import commands as projects
 from guestpass.server.sessions import commands as sessions
 from guestpass.server.signing_keys import commands as signing_keys
@@ -30,6 +30,8 @@ for group in (
     sessions.tokens_app,
     sessions.sessions_app,
     operate.config_app,
+    store_commands.master_key_app,
+    store_commands.db_app,
 ):
     app.command(group)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
@@ -17,6 +18,8 @@ from guestpass.server.api_keys.model import Actor, ApiKey, Described, Secret
 from guestpass.server.revocation import service as revocation
 from guestpass.server.revocation.service import Subject
 from guestpass.server.storage.store import Transaction
+
+Seal: TypeAlias = Callable[[Transaction], Awaitable[bytes]]  # of a secret that signs, in the transaction that keeps it
 
 
 class Change(Protocol):
@@ -60,9 +63,12 @@ async def _own(tx: Transaction, actor: Actor, now: float) -> Grant | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
+    """``seal``: where the key signs."""
+
     actor: Actor
     key: ApiKey
     secret: Secret
+    seal: Seal | None
 
     @property
     def issuer(self) -> int:
@@ -70,8 +76,9 @@ class Create:
 
     async def apply(self, tx: Transaction, own: Grant | None, now: float) -> Described:  # noqa: ARG002
         policy.check_gift(self.key.grant, own)
-        await sql.add(tx, self.key, self.secret)
-        return Described(self.key, (self.secret,))
+        secret = self.secret._replace(sealed=await self.seal(tx)) if self.seal else self.secret
+        await sql.add(tx, self.key, secret)
+        return Described(self.key, (secret,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,19 +110,20 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotate:
-    """``secret``: the new one, with its sealed copy, which is kept only where the key signs."""
+    """``secret``: the new one; ``seal``: used only where the key signs."""
 
     actor: Actor
     issuer: int
     key_id: bytes
     secret: Secret
+    seal: Seal
     overlap_seconds: int
 
     async def apply(self, tx: Transaction, own: Grant | None, now: float) -> Described:
         before = policy.check_target(await sql.by_id(tx, self.key_id, now), self.issuer, own, now)
         if self.overlap_seconds:
             policy.check_rotation(before)
-        secret = self.secret if before.signs else self.secret._replace(sealed=None)
+        secret = self.secret._replace(sealed=await self.seal(tx)) if before.signs else self.secret
         await sql.adopt(tx, before)
         await sql.end_secrets(tx, self.key_id, ends_at=int(now) + self.overlap_seconds)
         await sql.drop_secrets(tx, self.key_id, ended_by=int(now))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from guestpass.core import ids
@@ -12,7 +13,7 @@ from guestpass.core.callers.grant import EVERYTHING, Grant
 from guestpass.core.tokens.kinds import Environment
 from guestpass.errors import GuestpassError, NotFound, Unauthorized
 from guestpass.server.api_keys import changes, policy, sql
-from guestpass.server.api_keys.changes import Change, Create, Edit, Revoke, Rotate
+from guestpass.server.api_keys.changes import Change, Create, Edit, Revoke, Rotate, Seal
 from guestpass.server.api_keys.model import (
     OPERATOR,
     SECRETS_HELD,
@@ -27,12 +28,13 @@ from guestpass.server.clock import Clock, Entropy
 from guestpass.server.projects.model import environment_of
 from guestpass.server.projects.service import Issuer
 from guestpass.server.remembered import Remembered
-from guestpass.server.storage.sealing import Sealer
+from guestpass.server.storage import facts
+from guestpass.server.storage.sealing import SealedColumn, Sealer
 from guestpass.server.storage.store import Riders, Store, Transaction
 
 __all__ = [
-    "OPERATOR", "WORD", "Actor", "ApiKey", "ApiKeys", "Described", "Edit", "Grant", "NewKey", "Secret", "SigningSecrets",
-    "is_of", "public_id", "refusals",
+    "OPERATOR", "SEALED_SECRETS", "WORD", "Actor", "ApiKey", "ApiKeys", "Described", "Edit", "Grant", "NewKey", "Secret",
+    "SigningSecrets", "is_of", "public_id", "refusals",
 ]  # fmt: skip
 
 # What another process did to a key is seen here so much later; a mint is refused at once all the same, since its own
@@ -63,7 +65,8 @@ class ApiKeys:
         self._signing = Remembered(self._find_signing_secrets, clock, REMEMBERED_SECONDS)
         self._used_at: dict[bytes, int] = {}  # Unix seconds by key, of uses that are not written yet
         nobody = ApiKey(id=_NOBODY, issuer=0, name="", grant=EVERYTHING, created_at=0)
-        stand_in, _ = self._new_secret(_NOBODY, "test", 0)
+        secret, text = self._new_secret("test", 0)
+        stand_in = secret._replace(sealed=sealer.key.seal(_purpose(_NOBODY), text.encode()))
         self._stand_in = sql.stand_in_row(nobody, stand_in)
         self._stand_ins = [(_NOBODY, stand_in)] * SECRETS_HELD
 
@@ -106,10 +109,12 @@ class ApiKeys:
         lives = found.key.lives(now)  # asked of the stand-in, too: the same work for whoever is asked about
         return SigningSecrets(found.key if lives and found.key.id != _NOBODY else None, secrets)
 
-    def _new_secret(self, key_id: bytes, environment: Environment, now: float) -> tuple[Secret, str]:
+    def _new_secret(self, environment: Environment, now: float) -> tuple[Secret, str]:
         text = api_key.make(environment, self._entropy(secret_text.ENTROPY_BYTES))
-        sealed = self._sealer.seal(_purpose(key_id), text.encode())
-        return Secret(api_key.hash_of(text), int(now), None, sealed), text
+        return Secret(api_key.hash_of(text), int(now), None, None), text
+
+    def _seal(self, key_id: bytes, text: str) -> Seal:
+        return partial(facts.seal, sealer=self._sealer, purpose=_purpose(key_id), plaintext=text.encode())
 
     def used(self, key: ApiKey) -> None:
         """Note that a key was used now; ``write_uses`` writes it."""
@@ -148,10 +153,10 @@ class ApiKeys:
         """
         now = self._clock()
         key_id = ids.time_ordered(int(now * 1000), self._entropy(ids.ENTROPY_BYTES))
-        secret, text = self._new_secret(key_id, issuer.environment, now)
+        secret, text = self._new_secret(issuer.environment, now)
         key = ApiKey(id=key_id, issuer=issuer.number, name=name, grant=grant, created_at=int(now))
-        kept = secret if signing else secret._replace(sealed=None)
-        return NewKey(await self._change(Create(actor=actor, key=key, secret=kept), riders), text)
+        seal = self._seal(key_id, text) if signing else None
+        return NewKey(await self._change(Create(actor=actor, key=key, secret=secret, seal=seal), riders), text)
 
     async def all_of(self, issuers: Sequence[Issuer]) -> list[Described]:
         """Return every key of these issuers, the oldest first."""
@@ -190,8 +195,11 @@ class ApiKeys:
         actor has, who could then use it.
         """
         target, issuer = await self.target(key_id, actor)
-        secret, text = self._new_secret(target, environment_of(issuer), self._clock())
-        rotate = Rotate(actor=actor, issuer=issuer, key_id=target, secret=secret, overlap_seconds=overlap_seconds)
+        secret, text = self._new_secret(environment_of(issuer), self._clock())
+        rotate = Rotate(
+            actor=actor, issuer=issuer, key_id=target, secret=secret, seal=self._seal(target, text),
+            overlap_seconds=overlap_seconds,
+        )  # fmt: skip
         return NewKey(await self._change(rotate, riders), text)
 
     async def revoke(self, key_id: str, *, actor: Actor, keep_sessions: bool = False, riders: Riders = ()) -> Described:
@@ -251,6 +259,12 @@ async def refusals(tx: Transaction, mints: Iterable[tuple[ApiKey, str]], now: fl
 
 def _purpose(key_id: bytes) -> str:
     return f"api_key:{key_id.hex()}"
+
+
+SEALED_SECRETS = (
+    SealedColumn("api_key_secrets", "sealed_secret", ("hash",), _purpose, named_by=("key_id",)),
+    SealedColumn("api_keys", "sealed_secret", ("id",), _purpose),
+)
 
 
 def _what_is_wrong_with(secret: str) -> str:

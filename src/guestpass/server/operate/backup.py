@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from guestpass.errors import Unavailable
 from guestpass.server import credentials
-from guestpass.server.app import DATABASE_FILE
+from guestpass.server.opening import DATABASE_FILE
 from guestpass.server.operate.settings import Settings
 from guestpass.server.storage import copies, facts
 from guestpass.server.storage.copies import StoreRefused

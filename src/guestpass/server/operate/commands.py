@@ -10,8 +10,9 @@ from cyclopts import App, Parameter
 
 from guestpass.core import times
 from guestpass.server.api_keys.service import OPERATOR
-from guestpass.server.app import Service, change_public_url, is_initialized, open_configured
+from guestpass.server.app import Service, change_public_url, open_configured
 from guestpass.server.command_line import FAILED, OK, StoreOptions, require_store, run, settings_of, show, show_table
+from guestpass.server.opening import is_initialized
 from guestpass.server.operate import logs
 from guestpass.server.operate.settings import Settings, SettingsError, Sourced
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guestpass.errors import GuestpassError
-from guestpass.server.app import MASTER_KEY_FILE, Service, is_initialized, open_configured
+from guestpass.server.app import Service, open_configured
+from guestpass.server.opening import MASTER_KEY_FILE, is_initialized
 from guestpass.server.operate.settings import Settings, SettingsError, Sourced
 from guestpass.server.storage.copies import StoreRefused
 from guestpass.server.storage.sealing import MasterKeyError

@@ -17,8 +17,9 @@ from typing import NamedTuple
 from msgspec import structs
 
 from guestpass.core import times
-from guestpass.server.app import DATABASE_FILE, MASTER_KEY_FILE, open_service
+from guestpass.server.app import open_service
 from guestpass.server.clock import Clock, system_clock
+from guestpass.server.opening import DATABASE_FILE, sealer_of
 from guestpass.server.operate.backup import (
     check_whole,
     fingerprint_in_dump,
@@ -35,7 +36,7 @@ from guestpass.server.signing_keys import service as signing_keys
 from guestpass.server.storage import copies, facts, migrate
 from guestpass.server.storage.copies import StoreRefused
 from guestpass.server.storage.postgres import PostgresStore
-from guestpass.server.storage.sealing import MasterKey, MasterKeyError, Sealer, wrong_master_key
+from guestpass.server.storage.sealing import Sealer
 from guestpass.server.storage.sqlite import SqliteStore
 from guestpass.server.storage.store import Locks, Store, Transaction
 
@@ -56,7 +57,7 @@ async def restore_in_place(settings: Settings, *, clock: Clock = system_clock) -
 
     Raises: StoreRefused, MasterKeyError, Unavailable, SettingsError.
     """
-    sealer = Sealer(_master_key(settings))
+    sealer = sealer_of(settings)
     if settings.database_url:
         return await _settle_postgres(settings, sealer, clock)
     place = Path(settings.data_dir) / DATABASE_FILE
@@ -70,7 +71,7 @@ async def restore_file(settings: Settings, source: Path, *, replace: bool, clock
 
     Raises: StoreRefused, MasterKeyError, Unavailable, SettingsError; nothing was changed.
     """
-    sealer = Sealer(_master_key(settings))
+    sealer = sealer_of(settings)
     if settings.database_url:
         return await _restore_dump(settings, source, sealer, clock)
     place = Path(settings.data_dir) / DATABASE_FILE
@@ -85,19 +86,6 @@ async def restore_file(settings: Settings, source: Path, *, replace: bool, clock
         else:
             take_name(partial, place)
     return restored
-
-
-def _master_key(settings: Settings) -> MasterKey:
-    """Return the key that is there; a new one would open nothing."""
-    if settings.master_key:
-        return MasterKey.from_text(settings.master_key)
-    file = Path(settings.data_dir) / MASTER_KEY_FILE
-    if settings.database_url or not file.exists():
-        raise MasterKeyError(
-            "The master key of the store is needed to restore it: its secrets are sealed, and no backup holds the key. "
-            f"Put it back as {file}, or set GUESTPASS_MASTER_KEY or GUESTPASS_MASTER_KEY_FILE. Nothing was changed."
-        )
-    return MasterKey.from_text(file.read_text(errors="replace"))
 
 
 def _check_place(place: Path, *, replace: bool) -> None:
@@ -212,8 +200,7 @@ async def _restore_dump(settings: Settings, source: Path, sealer: Sealer, clock:
     fingerprint = fingerprint_in_dump(source)
     if fingerprint is None:
         raise StoreRefused(f"{source} holds no store of Guestpass. Nothing was changed.")
-    if fingerprint != sealer.key.fingerprint:
-        raise MasterKeyError(wrong_master_key(used=sealer.key.fingerprint, needed=fingerprint))
+    sealer.named(fingerprint)
     run_program(
         "pg_restore", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", str(source),
         url=settings.database_url,

@@ -21,7 +21,7 @@ FILES = (Path("guestpass.toml"), Path("/etc/guestpass/guestpass.toml"))
 _VARIABLE = "GUESTPASS_"
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})")
 PORT_MAX = 65_535
-_SECRETS = frozenset({"master_key", "database_url", "redis_url"})
+_SECRETS = frozenset({"master_key", "master_key_old", "database_url", "redis_url"})
 _PER_MINUTE_MAX = 1_000_000_000
 _FLAGS = {"public_url": "--change-url"}  # where it is not the setting's own name
 _ALIASES = {  # the names without suffix mean live
@@ -72,6 +72,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(
             description="The key that seals secrets at rest, like `1:…`. Empty: the file `master.key` in the data "
             "directory, made at the first start (0600)."
+        ),
+    ] = ""
+    master_key_old: Annotated[
+        str,
+        Meta(
+            description="While the store moves to another master key: the one before. See "
+            "[moving the master key](operating.md#move-the-master-key)."
         ),
     ] = ""
     issuer_test: Annotated[str, Meta(description="Replaces the `iss` of the default project's test tokens.")] = ""

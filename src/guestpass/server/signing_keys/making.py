@@ -13,7 +13,9 @@ from guestpass.core.jose.jwk import SigningKey, hmac_key, import_signing_key, si
 from guestpass.core.tokens.kinds import Environment
 from guestpass.errors import JwtConfigurationError
 from guestpass.server.signing_keys.model import SigningAlgorithm, StoredKey
-from guestpass.server.storage.sealing import MasterKeyError, Sealer
+from guestpass.server.storage import facts
+from guestpass.server.storage.sealing import MasterKeyError, SealedColumn, Sealer
+from guestpass.server.storage.store import Transaction
 
 RSA_BITS = 2048
 
@@ -44,10 +46,12 @@ def new_secret(environment: Environment, entropy: bytes) -> NewSecret:
     return NewSecret(hmac_key(text.encode(), kid=kid), text)
 
 
-def sealed(key: SigningKey, issuer: int, sealer: Sealer, *, now_ms: int, signs_from_ms: int) -> StoredKey:
+async def sealed(
+    tx: Transaction, key: SigningKey, issuer: int, sealer: Sealer, *, now_ms: int, signs_from_ms: int
+) -> StoredKey:
     """Return the key as it is stored."""
     public = "" if key.algorithm == "HS256" else json.dumps(key.verifying_key.public_jwk())
-    private = sealer.seal(_purpose(issuer, key.kid), json.dumps(key.private_jwk()).encode())
+    private = await facts.seal(tx, sealer, _purpose(issuer, key.kid), json.dumps(key.private_jwk()).encode())
     return StoredKey(key.kid, key.algorithm, public, private, now_ms, signs_from_ms)
 
 
@@ -62,3 +66,6 @@ def opened(stored: StoredKey, issuer: int, sealer: Sealer) -> SigningKey:
 
 def _purpose(issuer: int, kid: str) -> str:
     return f"signing_key:{issuer}:{kid}"
+
+
+SEALED_KEYS = SealedColumn("signing_keys", "sealed_private_jwk", ("issuer", "kid"), _purpose)

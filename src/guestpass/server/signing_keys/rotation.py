@@ -221,7 +221,9 @@ class Rotation:
         elif step is not None and spare is not None:
             if step.in_place_of is not None:
                 await sql.set_retires_at(tx, keys.issuer, step.in_place_of.kid, keys.now_ms)
-            made = making.sealed(spare, keys.issuer, self._sealer, now_ms=keys.now_ms, signs_from_ms=step.signs_from_ms)
+            made = await making.sealed(
+                tx, spare, keys.issuer, self._sealer, now_ms=keys.now_ms, signs_from_ms=step.signs_from_ms
+            )
             await sql.add(tx, keys.issuer, made)
         return Change(await _of(tx, keys.issuer), made)
 

@@ -18,12 +18,13 @@ from guestpass.errors import JwtConfigurationError
 from guestpass.server.clock import Clock
 from guestpass.server.projects.service import Issuer
 from guestpass.server.signing_keys import making, policy, sql
+from guestpass.server.signing_keys.making import SEALED_KEYS
 from guestpass.server.signing_keys.model import ASYMMETRIC, IssuerKeys, Signer, SigningAlgorithm, StoredKey
 from guestpass.server.signing_keys.policy import Duties
 from guestpass.server.storage.sealing import Sealer
 from guestpass.server.storage.store import Locks, Store, Transaction
 
-__all__ = ["IssuerKeys", "Keyring", "Signer", "SigningAlgorithm"]
+__all__ = ["SEALED_KEYS", "IssuerKeys", "Keyring", "Signer", "SigningAlgorithm", "forget_published"]
 
 LOOK_SECONDS = 1.0
 
@@ -153,7 +154,7 @@ class Keyring:
         now_ms = await tx.now_ms()
         for issuer, key in items:
             if not policy.accepted(await sql.of_issuer(tx, issuer), now_ms, secret=False):
-                stored = making.sealed(key, issuer, self._sealer, now_ms=now_ms, signs_from_ms=now_ms)
+                stored = await making.sealed(tx, key, issuer, self._sealer, now_ms=now_ms, signs_from_ms=now_ms)
                 await sql.add(tx, issuer, stored)
         return [None] * len(items)
 

@@ -35,6 +35,7 @@ class Locks(IntEnum):
     HOUSEKEEPING = 4  # an issuer's purge: one server at a time
     IDEMPOTENCY = 5  # hash of a key, folded: a twin waits for the first
     SIGNING_KEYS = 6  # an issuer's signing keys: one change after the other
+    MASTER_KEY = 7  # number 0: who seals shares it, who names another key has it alone
 
 
 class Transaction(Protocol):
