@@ -140,8 +140,8 @@ def thaw(pid):
 def wait_for_the_end_of(pids, seconds=END_SECONDS):
     """Return whether all of them are gone in time."""
     deadline = time.monotonic() + seconds
-    living = {pid: known for pid in pids if (known := _living(pid))}
-    while any(_living(pid) == known for pid, known in living.items()):
+    living = {pid: known.started for pid in pids if (known := _living(pid))}
+    while any(_is_still(pid, started) for pid, started in living.items()):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
@@ -161,10 +161,16 @@ def _living(pid):
     return None
 
 
+def _is_still(pid, started):
+    """Say whether it lives, and its number is not another's by now; its parent may be another."""
+    found = _living(pid)
+    return found is not None and found.started == started
+
+
 def reap(folder):
     """Note who is started until the test run is gone; then end whoever is left, and remove the folder."""
     servers = [(int(line), _living(int(line))) for line in sys.stdin]
-    left = [pid for pid, known in servers if known and _living(pid) == known]
+    left = [pid for pid, known in servers if known and _is_still(pid, known.started)]
     for pid in left:
         thaw(pid)
         signal_all([pid], signal.SIGINT)
