@@ -55,6 +55,8 @@ def _route(route: Route, operation: dict[str, Any], schemas: dict[str, Any]) -> 
     yield from (f"{operation['summary']}. Credential: {_CALLER[route.caller]}{can}.{pages}", "")
     if route.note:
         yield from (route.note, "")
+    if route.creates is not None:
+        yield from ("Takes an [`Idempotency-Key`](#sending-a-request-again).", "")
     queries = {
         parameter["name"]: {**parameter["schema"], "description": parameter["description"]}
         for parameter in operation["parameters"]
@@ -71,9 +73,10 @@ def _route(route: Route, operation: dict[str, Any], schemas: dict[str, Any]) -> 
             yield from (f"Answer {status}: {_type_of(schema)}.", "")
         elif status.startswith("2"):
             yield from _fields(f"Answer {status}", schema, schemas)
-    if route.codes:
+    codes = (*route.codes, *(("CONFLICT", "IDEMPOTENCY_CONFLICT") if route.creates is not None else ()))
+    if codes:
         yield from (
-            f"Also refused with {', '.join(f'[{code}](errors.md#{code.lower()})' for code in route.codes)}.",
+            f"Also refused with {', '.join(f'[{code}](errors.md#{code.lower()})' for code in codes)}.",
             "",
         )
 

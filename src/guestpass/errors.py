@@ -123,13 +123,13 @@ class MethodNotAllowed(RequestError):
 class Conflict(RequestError):
     code = "CONFLICT"
     status = 409
-    meaning = "The thing is not in a state that allows this."
+    meaning = "The thing is not in a state that allows this, or what an Idempotency-Key stands for has ended."
 
 
 class IdempotencyConflict(RequestError):
     code = "IDEMPOTENCY_CONFLICT"
     status = 409
-    meaning = "This Idempotency-Key was used with another body."
+    meaning = "This Idempotency-Key was used with another body; a new request needs a new key."
 
 
 class PayloadTooLarge(RequestError):

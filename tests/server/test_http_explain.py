@@ -16,7 +16,7 @@ async def refused(world, token, *, path="/v1/session", request_id="req_of_the_te
     """Show a token where it is not accepted; what is noted is written by the next turn of the housekeeping."""
     reply = await world.http.get(path, bearer=token, headers={"x-request-id": request_id})
     assert reply.status in (401, 403)
-    await world.service.jobs.write_refusals()
+    await world.service.refusals.write()
     return reply
 
 
@@ -82,7 +82,7 @@ async def test_what_introspection_does_not_say_is_kept(world):
     body = f"token={ada.token}".encode()
     headers = [("content-type", "application/x-www-form-urlencoded"), ("x-request-id", "req_introspected")]
     await world.http.post("/oauth/introspect", body=body, headers=headers, bearer=world.host.secret)
-    await world.service.jobs.write_refusals()
+    await world.service.refusals.write()
     assert (await explain(world, "req_introspected"))["code"] == "TOKEN_EXPIRED"
 
 
@@ -133,7 +133,7 @@ async def test_refusals_are_kept_for_a_day(world):
 async def test_a_flood_of_bad_tokens_does_not_become_a_flood_of_writes(world):
     for number in range(refusals_service.WAITING_MAX + 50):
         world.service.refusals.note(ERRORS["TOKEN_MALFORMED"](), request_id=f"req_{number}", route="GET /v1/session")
-    await world.service.jobs.write_refusals()
+    await world.service.refusals.write()
     ((kept,),) = await world.store.look_up("SELECT count(*) FROM refusals")
     assert kept == refusals_service.WAITING_MAX
     assert {"event": "refusals_dropped", "count": 50, "log_level": "warning"} in world.log_lines
@@ -143,8 +143,8 @@ async def test_a_store_that_is_away_costs_the_refusals_and_nothing_else(world):
     ada = await world.mint("ada")
     await world.http.get("/v1/session", bearer="x")
     with world.store.away(), pytest.raises(Exception, match="store"):
-        await world.service.jobs.write_refusals()
-    await world.service.jobs.write_refusals()
+        await world.service.refusals.write()
+    await world.service.refusals.write()
     assert await ada.lives()
 
 

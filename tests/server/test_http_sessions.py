@@ -157,7 +157,7 @@ async def test_paging_stays_right_when_the_index_has_taken_the_sessions_over(wor
     await world.fill(await world.mint("filler"), 4096)
     world.clock.advance(seconds=10)
     await world.mint("ada")
-    await world.service.jobs.cleaning.feed_index()
+    await world.service.jobs.feed()
     runs = await world.store.at_once(lambda tx: tx.fetch_one("SELECT count(*) FROM session_runs"))
     assert runs == (1,)
     assert len(await world.host.sessions(externalUserId="ada", limit=2)) == 6

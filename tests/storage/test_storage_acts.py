@@ -276,3 +276,17 @@ class TestRiders:
         with pytest.raises(ValueError, match="a note"):
             await store.write(note, "a", [Rider(self.refuse_poison, "a", break_down)])
         assert await words_in(store) == []
+
+    async def test_of_several_who_refuse_an_item_the_first_has_the_word(self, store, gate):
+        """Whoever else waits: a request that was captured must be refused as that before all else."""
+
+        async def refuse(tx, words):
+            return [NotFound(word) for word in words]
+
+        async def refuse_too(tx, words):
+            return [NotFound(word) for word in words]
+
+        first, second = Rider(refuse, "first"), Rider(refuse_too, "second")
+        writes = [(note, "a", [second]), (note, "b", [first, second]), (note, "c", [second, first])]
+        outcomes = await gathered(store, gate, writes)
+        assert [str(outcome) for outcome in outcomes] == ["second", "first", "second"]

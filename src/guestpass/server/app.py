@@ -15,9 +15,14 @@ from guestpass.server.clock import Clock, Entropy, EntropyPool, system_clock
 from guestpass.server.customers.service import Derivation
 from guestpass.server.http.application import Application
 from guestpass.server.http.callers import Callers
+from guestpass.server.http.idempotency import Idempotency
 from guestpass.server.http.rate_limits import Limits, RateLimits
 from guestpass.server.http.routes import RouteTable
 from guestpass.server.http.shared_counts import SharedCounts
+from guestpass.server.idempotency.finding import Finding, known_of
+from guestpass.server.idempotency.keeping import Keeping
+from guestpass.server.idempotency.seals import Seals
+from guestpass.server.idempotency.service import KeptAnswers
 from guestpass.server.opening import DATABASE_FILE, open_store, postgres_of
 from guestpass.server.operate.jobs import Jobs
 from guestpass.server.operate.routes import OperateRoutes
@@ -55,6 +60,7 @@ class Service:
     issuers: Issuers
     api_keys: ApiKeys
     signed_requests: SignedRequests
+    kept_answers: KeptAnswers
     keyring: Keyring
     rotation: Rotation
     minting: Minting
@@ -112,24 +118,23 @@ async def open_service(
     """
     entropy = entropy or EntropyPool()
     await _at_once(store, copies.require_original)
-    derivation = Derivation(await _at_once(store, lambda tx: facts.derivation_secret(tx, sealer)))
+    secret = await _at_once(store, lambda tx: facts.derivation_secret(tx, sealer))
+    kept_answers, keeping = await _kept_answers(store, secret, sealer, clock, entropy)
     base_url = await _at_once(store, lambda tx: _fixed_public_url(tx, settings))
     issuers = Issuers(store, base_url, _issuer_names(settings, base_url), clock, entropy)
     await issuers.make_default()
     keyring = await _full_keyring(Keyring(store, sealer, clock, settings.signing_algorithm), issuers)
-    minting = Minting(
-        store, issuers, keyring, derivation, clock=clock, entropy=entropy, prefix_word=settings.token_prefix,
-        tally=store.tally,
-    )  # fmt: skip
+    derivation, word = Derivation(secret), settings.token_prefix
+    minting = Minting(store, issuers, keyring, derivation, clock=clock, entropy=entropy, prefix_word=word)
     api_keys = ApiKeys(store, clock, entropy, sealer)
     signed_requests = SignedRequests(store, api_keys, clock, entropy)
     refusals = Refusals(store, clock, entropy)
-    verifying = Verifying(store, issuers, keyring, clock, prefix_word=settings.token_prefix)
+    verifying = Verifying(store, issuers, keyring, clock, prefix_word=word)
     cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
     rotation = Rotation(
         store, sealer, entropy, algorithm=settings.signing_algorithm, key_days=settings.signing_key_days
     )
-    purges = (cleaning.purge, signed_requests.purge, refusals.purge)
+    purges = (cleaning.purge, signed_requests.purge, refusals.purge, keeping.purge)
     return Service(
         base_url=base_url,
         store=store,
@@ -143,7 +148,8 @@ async def open_service(
         verifying=verifying,
         explaining=Explaining(verifying, refusals, clock),
         derivation=derivation,
-        jobs=Jobs(cleaning, rotation, refusals.write, api_keys.write_uses, purges),
+        kept_answers=kept_answers,
+        jobs=Jobs(cleaning, rotation, (refusals.write, keeping.keep_up), api_keys.write_uses, purges),
         refusals=refusals,
         limits=RateLimits(_limits(settings), issuers, clock, _shared_counts(settings, base_url, clock)),
         proxies=TrustedProxies(networks_of(settings.trusted_proxies)),
@@ -158,6 +164,13 @@ async def _full_keyring(keyring: Keyring, issuers: Issuers) -> Keyring:
     for number in await keyring.lacking(await issuers.numbers()):
         await keyring.make_missing(await issuers.by_number(number))
     return keyring
+
+
+async def _kept_answers(
+    store: Store, secret: bytes, sealer: Sealer, clock: Clock, entropy: Entropy
+) -> tuple[KeptAnswers, Keeping]:
+    finding = Finding(await store.read(known_of))
+    return KeptAnswers(Seals(secret, sealer), finding, clock, entropy), Keeping(store, finding, clock)
 
 
 def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
@@ -199,12 +212,12 @@ def _operate(service: Service) -> OperateRoutes:
 def _application(service: Service, table: RouteTable) -> Application:
     return Application(
         table,
-        Callers(service.api_keys, service.signed_requests),
+        Callers(service.api_keys, service.signed_requests, service.proxies),
         base_url=service.base_url,
         entropy=service.entropy,
         tally=service.tally,
         limits=service.limits,
-        proxies=service.proxies,
+        idempotency=Idempotency(service.kept_answers),
         refusals=service.refusals,
     )
 

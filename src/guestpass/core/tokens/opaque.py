@@ -13,7 +13,8 @@ from guestpass.core import ids
 from guestpass.core.callers import secret_text
 
 SECRET_CHARACTERS = secret_text.SECRET_CHARACTERS
-BODY_CHARACTERS = ids.ID_CHARACTERS + SECRET_CHARACTERS + secret_text.CHECKSUM_CHARACTERS
+PROOF_CHARACTERS = SECRET_CHARACTERS + secret_text.CHECKSUM_CHARACTERS
+BODY_CHARACTERS = ids.ID_CHARACTERS + PROOF_CHARACTERS
 
 
 def make(prefix: str, session_id: str, entropy: bytes) -> str:

@@ -45,13 +45,14 @@ async def apply_each(tx: Transaction, changes: list[Change], now: float) -> list
     outcomes: list[Described | Exception] = []
     for change in changes:
         try:
-            outcomes.append(await change.apply(tx, await _own(tx, change.actor, now), now))
+            outcomes.append(await change.apply(tx, await own_grant(tx, change.actor, now), now))
         except GuestpassError as refusal:
             outcomes.append(refusal)
     return outcomes
 
 
-async def _own(tx: Transaction, actor: Actor, now: float) -> Grant | None:
+async def own_grant(tx: Transaction, actor: Actor, now: float) -> Grant | None:
+    """Return what an actor may hand on now; None: everything. Raises: Unauthorized, Forbidden."""
     if actor.key is None:
         return None
     stored = await sql.by_id(tx, actor.key.id, now)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from guestpass.core import ids
 from guestpass.core.callers import ip_ranges
 from guestpass.core.callers.api_key import Can
@@ -92,6 +94,13 @@ class Described(NamedTuple):
     def signs(self) -> bool:
         """Whether requests may be signed with it."""
         return any(secret.sealed is not None for secret in self.secrets)
+
+
+class MadeSecret(Struct, frozen=True, array_like=True):
+    """A secret that was made for a key: kept, sealed, for who sends its Idempotency-Key again."""
+
+    key_id: bytes
+    text: str
 
 
 class Actor(NamedTuple):

@@ -7,11 +7,11 @@ from typing import Any
 from msgspec import UNSET
 
 from guestpass.server.api_keys import api, wishes
-from guestpass.server.api_keys.service import Actor, ApiKeys, Described, Edit, Grant, NewKey
+from guestpass.server.api_keys.service import Actor, ApiKeys, Described, Edit, Grant, MadeSecret, NewKey
 from guestpass.server.clock import Clock
 from guestpass.server.http import paging
 from guestpass.server.http.exchange import Answer, Exchange, answer
-from guestpass.server.http.routes import Route
+from guestpass.server.http.routes import Creates, Route
 from guestpass.server.projects.service import Issuers
 
 
@@ -51,6 +51,9 @@ class ApiKeyRoutes:
         )
         return await self._new(new)
 
+    async def new_again(self, call: Exchange, made: MadeSecret) -> Answer:
+        return await self._new(await self._api_keys.again(made, Actor.of(call.key), call.key.issuer))
+
     async def edit(self, call: Exchange) -> Answer:
         body: api.EditRequest = call.body
         actor = Actor.of(call.key)
@@ -82,12 +85,13 @@ class ApiKeyRoutes:
     def table(self) -> list[Route]:
         """Return the routes of this room."""
         tag, one = "API keys", "/v1/api-keys/{id}"
+        made = Creates(MadeSecret, self.new_again)
         return [
             Route(method="GET", path="/v1/api-keys", handler=self.page, tag=tag, can="manage",
                   summary="List API keys, newest first", query=paging.query("API keys"), answers={200: api.ApiKeyPage},
                   note="Those of your own project and environment, also what has ended."),
             Route(method="POST", path="/v1/api-keys", handler=self.create, tag=tag, can="manage",
-                  summary="Make an API key", body=api.CreateRequest, answers={201: api.NewApiKeyView}),
+                  summary="Make an API key", body=api.CreateRequest, answers={201: api.NewApiKeyView}, creates=made),
             Route(method="GET", path=one, handler=self.get, tag=tag, can="manage", summary="Get an API key",
                   answers={200: api.ApiKeyView}, codes=("NOT_FOUND",)),
             Route(method="POST", path=one, handler=self.edit, tag=tag, can="manage",
@@ -96,7 +100,7 @@ class ApiKeyRoutes:
                   note="Every server follows within a second. A key that has ended stays so: CONFLICT."),
             Route(method="POST", path=f"{one}/rotate", handler=self.rotate, tag=tag, can="manage",
                   summary="Give an API key a new secret", body=api.RotateRequest, needs_body=False,
-                  answers={201: api.NewApiKeyView}, codes=("NOT_FOUND", "CONFLICT"),
+                  answers={201: api.NewApiKeyView}, creates=made, codes=("NOT_FOUND",),
                   note="Its sessions live on. Older secrets work until their `endsAt`; at most five at once."),
             Route(method="POST", path=f"{one}/revoke", handler=self.revoke, tag=tag, can="manage",
                   summary="Revoke an API key, and end its sessions", body=api.RevokeRequest, needs_body=False,

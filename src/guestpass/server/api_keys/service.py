@@ -11,7 +11,7 @@ from guestpass.core.bounds import OVERLAP_SECONDS_DEFAULT
 from guestpass.core.callers import api_key, secret_text
 from guestpass.core.callers.grant import EVERYTHING, Grant
 from guestpass.core.tokens.kinds import Environment
-from guestpass.errors import GuestpassError, NotFound, Unauthorized
+from guestpass.errors import Conflict, GuestpassError, NotFound, Unauthorized
 from guestpass.server.api_keys import changes, policy, sql
 from guestpass.server.api_keys.changes import Change, Create, Edit, Revoke, Rotate, Seal
 from guestpass.server.api_keys.model import (
@@ -21,6 +21,7 @@ from guestpass.server.api_keys.model import (
     Actor,
     ApiKey,
     Described,
+    MadeSecret,
     Secret,
     SigningSecrets,
 )
@@ -30,11 +31,11 @@ from guestpass.server.projects.service import Issuer
 from guestpass.server.remembered import Remembered
 from guestpass.server.storage import facts
 from guestpass.server.storage.sealing import SealedColumn, Sealer
-from guestpass.server.storage.store import Riders, Store, Transaction
+from guestpass.server.storage.store import Riders, Store, Transaction, noting
 
 __all__ = [
-    "OPERATOR", "SEALED_SECRETS", "WORD", "Actor", "ApiKey", "ApiKeys", "Described", "Edit", "Grant", "NewKey", "Secret",
-    "SigningSecrets", "is_of", "public_id", "refusals",
+    "OPERATOR", "SEALED_SECRETS", "WORD", "Actor", "ApiKey", "ApiKeys", "Described", "Edit", "Grant", "MadeSecret", "NewKey",
+    "Secret", "SigningSecrets", "is_of", "public_id", "refusals",
 ]  # fmt: skip
 
 # What another process did to a key is seen here so much later; a mint is refused at once all the same, since its own
@@ -156,6 +157,7 @@ class ApiKeys:
         secret, text = self._new_secret(issuer.environment, now)
         key = ApiKey(id=key_id, issuer=issuer.number, name=name, grant=grant, created_at=int(now))
         seal = self._seal(key_id, text) if signing else None
+        riders = noting(riders, lambda _: MadeSecret(key_id, text))
         return NewKey(await self._change(Create(actor=actor, key=key, secret=secret, seal=seal), riders), text)
 
     async def all_of(self, issuers: Sequence[Issuer]) -> list[Described]:
@@ -200,7 +202,25 @@ class ApiKeys:
             actor=actor, issuer=issuer, key_id=target, secret=secret, seal=self._seal(target, text),
             overlap_seconds=overlap_seconds,
         )  # fmt: skip
+        riders = noting(riders, lambda _: MadeSecret(target, text))
         return NewKey(await self._change(rotate, riders), text)
+
+    async def again(self, made: MadeSecret, actor: Actor, issuer: int) -> NewKey:
+        """Return a key as it is now, with the secret that was made for it.
+
+        Raises: Conflict where the key has ended, or has another secret since; Forbidden where it is more than the
+        actor has; Unauthorized, NotFound.
+        """
+        now = self._clock()
+
+        async def query(tx: Transaction) -> Described:
+            own = await changes.own_grant(tx, actor, now)
+            return policy.check_target(await sql.by_id(tx, made.key_id, now), issuer, own, now)
+
+        described = await self._store.read(query)
+        if described.secrets[0].hash != api_key.hash_of(made.text):
+            raise Conflict("This API key was rotated since, so the secret that was made then is not told again.")
+        return NewKey(described, made.text)
 
     async def revoke(self, key_id: str, *, actor: Actor, keep_sessions: bool = False, riders: Riders = ()) -> Described:
         """Revoke a key and, unless ``keep_sessions``, end its sessions in the same transaction.

@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl, unquote
 
 import structlog
 
-from guestpass.core.callers.client_address import TrustedProxies
 from guestpass.errors import Detail, GuestpassError, MethodNotAllowed, ValidationFailed
 from guestpass.server import credentials
 from guestpass.server.api_keys.service import ApiKey
@@ -25,6 +24,7 @@ from guestpass.server.http.deadlines import Deadlines
 from guestpass.server.http.decode import PATH_LENGTH_MAX, check_media_type, decode, decode_form
 from guestpass.server.http.errors import as_guestpass_error, problem
 from guestpass.server.http.exchange import Answer, Exchange, Headers, Receive, Scope, Send
+from guestpass.server.http.idempotency import Idempotency
 from guestpass.server.http.rate_limits import RateLimits
 from guestpass.server.http.routes import Match, Route, RouteTable, allow_header
 from guestpass.server.refusals.service import Refusals
@@ -62,14 +62,14 @@ class Application:
         entropy: Entropy,
         tally: Tally,
         limits: RateLimits,
-        proxies: TrustedProxies,
+        idempotency: Idempotency,
         refusals: Refusals,
     ) -> None:
         self.routes = routes
         self._callers = callers
         self._tally = tally
         self._limits = limits
-        self._proxies = proxies
+        self._idempotency = idempotency
         self._refusals = refusals
         self._base_url = base_url
         self._request_prefix = f"req_{entropy(_REQUEST_PREFIX_BYTES).hex()}"  # of this process
@@ -86,7 +86,7 @@ class Application:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = perf_counter_ns()
-        call = Exchange(scope, receive, self._request_id(scope["headers"]), self._proxies)
+        call = Exchange(scope, receive, self._request_id(scope["headers"]), self._callers.proxies)
         route: Route | None = None
         code = ""
         try:
@@ -145,9 +145,10 @@ class Application:
             call.body = await _body(call, route.body, may_be_absent=not route.needs_body)
         elif route.form is None and call.method not in SAFE_METHODS and await call.read() not in (b"", b"{}"):
             raise ValidationFailed("This request takes no body.", details=(Detail("", "must be empty"),))
+        handler = route.handler if call.method in SAFE_METHODS else self._idempotency.handler(call, route)
         if route.bucket is None:
-            return await route.handler(call)
-        return await self._limits.answer(route.bucket, call, route.handler)
+            return await handler(call)
+        return await self._limits.answer(route.bucket, call, handler)
 
     def _admit(self, call: Exchange, key: ApiKey) -> None:
         """Raises: Forbidden where the key may not be used from where the call comes."""

@@ -6,6 +6,7 @@ import base64
 import binascii
 from typing import NamedTuple
 
+from guestpass.core.callers.client_address import TrustedProxies
 from guestpass.core.callers.signed_request import SIGNING_HEADERS, read_proof
 from guestpass.errors import TokenMalformed, TokenMissing, Unauthorized
 from guestpass.server.api_keys.service import ApiKey, ApiKeys
@@ -18,10 +19,11 @@ HOW = "Send Authorization: Bearer sk_…, or Basic with the key as user name, or
 
 
 class Callers(NamedTuple):
-    """Those who know API keys by their secrets, and by what was signed with them."""
+    """Those who know API keys by their secrets, and by what was signed with them; and whose word on an address counts."""
 
     api_keys: ApiKeys
     signed_requests: SignedRequests
+    proxies: TrustedProxies
 
 
 async def api_key_of(call: Exchange, callers: Callers) -> ApiKey:

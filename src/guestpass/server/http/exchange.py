@@ -89,6 +89,18 @@ class Exchange:
         return self.caller
 
     @property
+    def path(self) -> str:
+        """The path, percent-decoded."""
+        path: str = self._scope["path"]
+        return path
+
+    @property
+    def query_string(self) -> bytes:
+        """The query, as it was sent."""
+        query: bytes = self._scope["query_string"]
+        return query
+
+    @property
     def target(self) -> bytes:
         """The path with its query, as they were sent. A question mark with nothing behind it is not kept."""
         path: bytes = self._scope["raw_path"]

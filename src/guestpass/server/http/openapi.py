@@ -26,6 +26,14 @@ _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "client": [{"apiKey": []}, {"apiKeyBasic": []}, {"signedRequest": []}, {}],
     "anyone": [],
 }
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    "description": "Sent again with the same key, a request is answered as it was, with `Idempotency-Replayed: true`.",
+}
+_REPLAYED = {"Idempotency-Replayed": {"schema": {"const": "true"}, "description": "Where this was answered before."}}
 _SIGNED = """With `X-API-Key` (the key's id), `X-API-Timestamp` and `X-API-Nonce`: a lower-case hex HMAC-SHA256 over the \
 request, under the secret of a key that was made for signing."""
 _DESCRIPTION = """Session tokens for embedded products. A session is what is true; a token proves it to one audience \
@@ -70,6 +78,7 @@ def codes_of(route: Route) -> list[str]:
         *_OF_CALLER[route.caller],
         *(("REQUEST_REPLAYED",) if _can_be_replayed(route) else ()),
         *route.codes,
+        *(("CONFLICT", "IDEMPOTENCY_CONFLICT") if route.creates is not None else ()),
         *(("RATE_LIMITED",) if route.limits_failures else ()),
         *(_OF_BODY if (route.body or route.method != "GET") and not route.is_proxied else ()),
     }
@@ -115,7 +124,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         {"name": query.name, "in": "query", "required": False, "schema": query.schema, "description": query.description}
         for query in route.query
     ]
-    return in_path + in_query
+    return in_path + in_query + ([_IDEMPOTENCY_KEY] if route.creates is not None else [])
 
 
 def _responses(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str, Any]:
@@ -125,6 +134,8 @@ def _responses(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str,
         if shape is not None:
             content = {"application/json": {"schema": schema_of.get(shape, {"type": "object"})}}
         responses[str(status)] = {"description": "Done." if status != 201 else "Made.", "content": content}  # noqa: PLR2004
+        if route.creates is not None:
+            responses[str(status)]["headers"] = _REPLAYED
     by_status: dict[int, list[str]] = {}
     for code in codes_of(route):
         by_status.setdefault(ERRORS[code].status, []).append(code)

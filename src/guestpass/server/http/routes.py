@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from guestpass.core.callers.api_key import Can
 from guestpass.errors import MethodNotAllowed, NotFound
 from guestpass.server.http.exchange import Answer, Exchange
+from guestpass.server.idempotency.service import CREDENTIAL_SECONDS
 
 Handler: TypeAlias = Callable[[Exchange], Awaitable[Answer]]
 Caller: TypeAlias = Literal["api_key", "token", "client", "anyone"]
@@ -25,6 +26,20 @@ class QueryParameter(NamedTuple):
     description: str
 
 
+class Creates(NamedTuple):
+    """How a POST that creates is answered again, to who sends its Idempotency-Key again.
+
+    Args:
+        made: The type of what is kept, sealed, for ``seconds``: the outcome of the act with which ``riders`` rode, or what
+            the use case has them note in its place (``storage.store.noting``).
+        again: Answers it as of now. Raises: Conflict where a credential in it has ended or was replaced.
+    """
+
+    made: Any
+    again: Callable[[Exchange, Any], Awaitable[Answer]]
+    seconds: int = CREDENTIAL_SECONDS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One operation of the HTTP API.
@@ -36,6 +51,7 @@ class Route:
         can: What the API key must have been made for. A client without one is let through where this is None.
         body: The shape of the JSON body; None: there is none. ``needs_body``: False where it may be left out whole.
         writes: False for a POST that changes nothing but what it counts; every other unsafe one hands on what rides with its request.
+        creates: Of a POST that takes an Idempotency-Key; elsewhere the header changes nothing.
         form: The shape of an OAuth request, which comes as a form (RFC 6749 appendix B); errors say ``error``, too.
         is_proxied: A proxy asks about another request: whatever it appends to the path, its query and its body are not read.
         answers: Shape by status; None for an answer that is not JSON of a fixed shape, but of the type ``media``.
@@ -56,6 +72,7 @@ class Route:
     body: type | None = None
     needs_body: bool = True
     writes: bool = True
+    creates: Creates | None = None
     form: type | None = None
     is_proxied: bool = False
     query: tuple[QueryParameter, ...] = ()

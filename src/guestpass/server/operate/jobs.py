@@ -22,7 +22,7 @@ class Jobs:
     """Runs until stopped; a store that does not answer is tried again at the next turn.
 
     Args:
-        write_refusals: Called every second.
+        feeds: Each writes every second what is due, or brings up to date what is derived from what was written.
         write_uses: Called every minute: when API keys were used last.
         purges: Each drops what nobody can ask for any more, in bounded batches, and returns how many rows went.
     """
@@ -31,15 +31,15 @@ class Jobs:
         self,
         cleaning: Cleaning,
         rotation: Rotation,
-        write_refusals: Callable[[], Awaitable[None]],
+        feeds: Sequence[Callable[[], Awaitable[None]]],
         write_uses: Callable[[], Awaitable[None]],
         purges: Sequence[Callable[[], Awaitable[int]]],
     ) -> None:
         self.cleaning = cleaning
         self.rotation = rotation
-        self.write_refusals = write_refusals
         self.write_uses = write_uses
-        self.purges = purges
+        self._feeds = feeds
+        self._purges = purges
         self._follows_setting = False
         self._task: asyncio.Task[None] | None = None
 
@@ -57,13 +57,11 @@ class Jobs:
         seconds_to_purge = 0.0
         while True:
             try:
-                await self.write_refusals()
-                await self.cleaning.feed_index()
-                await self.cleaning.list_cuts()
+                await self.feed()
                 if seconds_to_purge <= 0:
                     seconds_to_purge = PURGE_SECONDS
                     await self.write_uses()
-                    await self._purge()
+                    await self.purge()
                     await self._keep_signing_keys()
             except GuestpassError as error:
                 log.warning("housekeeping_waits", code=error.code, internal=error.internal)
@@ -72,9 +70,14 @@ class Jobs:
             seconds_to_purge -= FEED_SECONDS
             await asyncio.sleep(FEED_SECONDS)
 
-    async def _purge(self) -> None:
+    async def feed(self) -> None:
+        for feed in (*self._feeds, self.cleaning.feed_index):
+            await feed()
+        await self.cleaning.list_cuts()
+
+    async def purge(self) -> None:
         purged = 0
-        for purge in self.purges:
+        for purge in self._purges:
             purged += await purge()
         if purged:
             log.info("purged", rows=purged)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-
 from guestpass.core import ids
 from guestpass.core.bounds import LIFE_SECONDS_MAX
 from guestpass.server.clock import Clock
 from guestpass.server.revocation import service as revocation
 from guestpass.server.sessions import index, sql
-from guestpass.server.storage.store import Act, Locks, Store, Transaction
+from guestpass.server.storage.batches import batch_by_batch
+from guestpass.server.storage.store import Locks, Store, Transaction
 
 PURGE_BATCH = 500  # rows of one act, in which no mint commits: a millisecond, or tens where each has 16 KiB of metadata
 CUTS_BATCH = 20  # cuts of users, who have few sessions each
@@ -34,7 +32,7 @@ class Cleaning:
             return [await index.add_run(tx, issuer, now_ms=now_ms) for issuer in issuers]
 
         for issuer in await self._store.read(lambda tx: _issuers_with_a_run_due(tx, now_ms)):
-            await self._batch_by_batch(act, issuer)
+            await batch_by_batch(self._store, act, issuer)
 
     async def list_cuts(self) -> int:
         """Put the sessions of users' cuts into their status lists, so that the list of cuts stays short.
@@ -48,7 +46,7 @@ class Cleaning:
             return [await _list_some_cuts(tx, issuer, now_ms) for issuer in issuers]
 
         due = await self._store.read(lambda tx: revocation.issuers_with_cuts_due(tx, now_ms=now_ms))
-        return sum([await self._batch_by_batch(act, issuer) for issuer in due])
+        return sum([await batch_by_batch(self._store, act, issuer) for issuer in due])
 
     async def purge(self) -> int:
         """Delete sessions that ended before the retention, and what was kept for them; return how many rows went.
@@ -64,7 +62,7 @@ class Cleaning:
 
         total = await self._retire_lists()
         for issuer in await self._store.read(_issuers_with_anything):
-            total += await self._batch_by_batch(act, issuer)
+            total += await batch_by_batch(self._store, act, issuer)
         return total
 
     async def _retire_lists(self) -> int:
@@ -74,15 +72,7 @@ class Cleaning:
             await tx.lock(Locks.HOUSEKEEPING, [0])
             return [await revocation.retire_lists(tx, now=now, most=LISTS_BATCH) for _ in items]
 
-        return await self._batch_by_batch(act, 0)
-
-    async def _batch_by_batch(self, act: Act[int, int], issuer: int) -> int:
-        total, began = 0, time.perf_counter()
-        while done := await self._store.write(act, issuer):
-            total += done
-            await asyncio.sleep(time.perf_counter() - began)  # as long as it took, so that mints get their half
-            began = time.perf_counter()
-        return total
+        return await batch_by_batch(self._store, act, 0)
 
 
 async def _issuers_with_a_run_due(tx: Transaction, now_ms: int) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from guestpass.core import ids, times
 from guestpass.core.callers import secret_text
@@ -22,11 +22,11 @@ from guestpass.server.revocation.service import Entry, LeasedList
 from guestpass.server.sessions import index, sql
 from guestpass.server.sessions.api import AnalyticsRequest, MintAnswer, MintRequest
 from guestpass.server.sessions.claims import claims_of
-from guestpass.server.sessions.model import Mint, SessionRow, TooEarly
+from guestpass.server.sessions.model import Made, Mint, SessionRow, TooEarly
 from guestpass.server.sessions.policy import Plan, plan
+from guestpass.server.sessions.retelling import living, made_of, token_again
 from guestpass.server.signing_keys.service import Keyring, Signer
 from guestpass.server.storage.store import Riders, Store, Transaction
-from guestpass.server.tally import Tally
 
 
 class Minting:
@@ -42,7 +42,6 @@ class Minting:
         clock: Clock,
         entropy: Entropy,
         prefix_word: str,
-        tally: Tally,
     ) -> None:
         self._store = store
         self._issuers = issuers
@@ -51,7 +50,7 @@ class Minting:
         self._clock = clock
         self._entropy = entropy
         self._prefix_word = prefix_word
-        self._tally = tally
+        self._tally = store.tally
         self._lists: dict[int, LeasedList] = {}
 
     async def mint(self, key: ApiKey, request: MintRequest | AnalyticsRequest, riders: Riders = ()) -> MintAnswer:
@@ -70,16 +69,32 @@ class Minting:
             row = self._row(key, planned, entry, ids.time_ordered(floor_ms, self._entropy(ids.ENTROPY_BYTES)))
             token, token_hash = self._token(row, issuer, signer)
             try:
-                await self._store.write(self._commit, _mint(key, row, token_hash, planned), riders)
+                mint = _mint(key, row, token_hash, planned, made_of(row, token, signer, planned.denied))
+                await self._store.write(self._commit, mint, riders)
             except TooEarly as early:
                 floor_ms = early.floor_ms  # below a cut: signed again with a later id, never answered
             else:
                 self._tally.minted(issuer.environment, row.format)
-                return _answer(row, token, issuer, planned)
+                return _answer(row, token, issuer, planned.denied)
 
-    async def mint_bare(self, key: ApiKey, request: AnalyticsRequest, riders: Riders = ()) -> str:
-        """Do the same and return the token alone, without its prefix."""
-        minted = await self.mint(key, request, riders)
+    async def again(self, key: ApiKey, made: Made) -> MintAnswer:
+        """Return, as of now, what was answered to a mint of this key.
+
+        Raises: Conflict where the token is dead by now, or cannot be told any more; Unauthorized where the key was
+        revoked meanwhile; JwtConfigurationError, Unavailable.
+        """
+        issuer = await self._issuers.by_number(key.issuer)
+        now = int(self._clock())
+        session = await self._store.read(lambda tx: living(tx, key, made.id, now=now))
+        keys = (await self._keyring.of(issuer)).verifying
+        if made.kid not in keys.by_kid:  # it may be another server's, and new
+            keys = (await self._keyring.look_again(issuer)).verifying
+        token = token_again(session, made, issuer, keys, prefix=self._prefix(issuer))
+        answer = _answer(session.row, token, issuer, made.denied)
+        return structs.replace(answer, expires_in=session.row.expires_at - now)
+
+    def bare(self, minted: MintAnswer) -> str:
+        """Return the token alone, without its prefix."""
         return minted.session_token.removeprefix(prefix_of(SESSION, minted.environment, word=self._prefix_word))
 
     def _row(self, key: ApiKey, planned: Plan, entry: Entry, session_id: bytes) -> SessionRow:
@@ -105,12 +120,15 @@ class Minting:
         )
 
     def _token(self, row: SessionRow, issuer: Issuer, signer: Signer) -> tuple[str, bytes | None]:
-        prefix = prefix_of(SESSION, issuer.environment, word=self._prefix_word)
+        prefix = self._prefix(issuer)
         if row.format == "opaque":
             token = opaque.make(prefix, row.public_id, self._entropy(secret_text.ENTROPY_BYTES))
             return token, opaque.hash_of(token)
         claims = claims_of(row, issuer)
         return issue.issue(claims, prefix=prefix, header_segment=signer.session_header, key=signer.key), None
+
+    def _prefix(self, issuer: Issuer) -> str:
+        return prefix_of(SESSION, issuer.environment, word=self._prefix_word)
 
     async def _status_entry(self, issuer: Issuer) -> Entry:
         while True:
@@ -126,13 +144,13 @@ class Minting:
     async def _lease(self, tx: Transaction, issuers: list[int]) -> list[int]:
         return [await revocation.lease_status_list(tx, issuer, now=int(self._clock())) for issuer in issuers]
 
-    async def _commit(self, tx: Transaction, mints: list[Mint]) -> list[Exception | None]:
+    async def _commit(self, tx: Transaction, mints: list[Mint]) -> list[Made | Exception]:
         """Decide and write every mint that waits, in one transaction."""
         await revocation.lock_issuers(tx, {mint.row.issuer for mint in mints}, shared=True)
         refused = await api_keys.refusals(tx, ((mint.key, mint.row.scope) for mint in mints), self._clock())
         blocked = await customers.blocked_among(tx, {(mint.row.issuer, mint.row.customer_id) for mint in mints})
         floors = await _floors(tx, mints)
-        outcomes: list[Exception | None] = []
+        outcomes: list[Made | Exception] = []
         accepted: list[Mint] = []
         for mint, refusal in zip(mints, refused, strict=True):
             row = mint.row
@@ -144,7 +162,7 @@ class Minting:
                 outcomes.append(TooEarly(floors[row.id]))
             else:
                 accepted.append(mint)
-                outcomes.append(None)
+                outcomes.append(mint.made)
         await _write(tx, accepted)
         return outcomes
 
@@ -180,11 +198,11 @@ async def _write(tx: Transaction, mints: list[Mint]) -> None:
         await customers.record(tx, sighting)
 
 
-def _mint(key: ApiKey, row: SessionRow, token_hash: bytes | None, planned: Plan) -> Mint:
-    return Mint(key, row, token_hash, planned.metadata, planned.email, planned.email_verified)
+def _mint(key: ApiKey, row: SessionRow, token_hash: bytes | None, planned: Plan, made: Made) -> Mint:
+    return Mint(key, row, token_hash, planned.metadata, planned.email, planned.email_verified, made)
 
 
-def _answer(row: SessionRow, token: str, issuer: Issuer, planned: Plan) -> MintAnswer:
+def _answer(row: SessionRow, token: str, issuer: Issuer, denied: list[str]) -> MintAnswer:
     return MintAnswer(
         id=row.public_id,
         session_token=token,
@@ -194,7 +212,7 @@ def _answer(row: SessionRow, token: str, issuer: Issuer, planned: Plan) -> MintA
         environment=issuer.environment,
         external_user_id=row.external_user_id,
         allowed_operations=operations.names_of(row.scope),
-        denied_operations=planned.denied or UNSET,
+        denied_operations=denied or UNSET,
         external_organization_id=UNSET if row.external_organization_id is None else row.external_organization_id,
         not_before=UNSET if row.not_before is None else times.of_seconds(row.not_before),
     )

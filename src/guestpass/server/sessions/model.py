@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from msgspec import Struct
+
 from guestpass.core import ids
 from guestpass.server.api_keys.model import ApiKey
 from guestpass.server.revocation.model import SubjectsOfSession
@@ -54,6 +56,20 @@ class SessionRow(NamedTuple):
         return SubjectsOfSession(self.customer_id, self.organization_key, self.api_key_id)
 
 
+class Made(Struct, frozen=True, array_like=True):
+    """Of a mint, what its session's row does not tell: kept for who sends its Idempotency-Key again.
+
+    Args:
+        kid: Of the key that signed; None for an opaque token.
+        proof: How the token ends: with its signature, or with the secret and the checksum of an opaque one.
+    """
+
+    id: bytes
+    kid: str | None
+    proof: str
+    denied: list[str] = []
+
+
 class Mint(NamedTuple):
     """What one mint wants committed, in one piece. ``key``: as it was when the caller showed it."""
 
@@ -63,6 +79,7 @@ class Mint(NamedTuple):
     metadata: str | None
     email: str | None
     email_verified: bool
+    made: Made
 
 
 class TooEarly(Exception):

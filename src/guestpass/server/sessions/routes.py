@@ -17,12 +17,13 @@ from guestpass.server.customers import service as customers
 from guestpass.server.customers.service import Derivation
 from guestpass.server.http import paging
 from guestpass.server.http.exchange import Answer, Exchange, answer
-from guestpass.server.http.routes import QueryParameter, Route
+from guestpass.server.http.routes import Creates, QueryParameter, Route
 from guestpass.server.projects.service import Issuers
 from guestpass.server.revocation.service import ALL, Subject
 from guestpass.server.sessions import api
 from guestpass.server.sessions.explaining import Explaining
 from guestpass.server.sessions.minting import Minting
+from guestpass.server.sessions.model import Made
 from guestpass.server.sessions.policy import check_host_id, invalid
 from guestpass.server.sessions.service import EndMany, Listing, Sessions, view_of
 from guestpass.server.sessions.verifying import Verifying
@@ -59,9 +60,16 @@ class SessionRoutes:
     async def mint(self, call: Exchange) -> Answer:
         return answer(await self._minting.mint(call.key, call.body, call.riders), status=201)
 
+    async def mint_again(self, call: Exchange, made: Made) -> Answer:
+        return answer(await self._minting.again(call.key, made), status=201)
+
     async def mint_for_analytics(self, call: Exchange) -> Answer:
-        token = await self._minting.mint_bare(call.key, call.body, call.riders)
-        return answer(api.AnalyticsAnswer(token), status=201)
+        minted = await self._minting.mint(call.key, call.body, call.riders)
+        return answer(api.AnalyticsAnswer(self._minting.bare(minted)), status=201)
+
+    async def mint_for_analytics_again(self, call: Exchange, made: Made) -> Answer:
+        minted = await self._minting.again(call.key, made)
+        return answer(api.AnalyticsAnswer(self._minting.bare(minted)), status=201)
 
     async def revoke_token(self, call: Exchange) -> Answer:
         ending = self._sessions.ending(call.key.public_id)
@@ -189,10 +197,11 @@ class SessionRoutes:
         return [
             Route(method="POST", path="/v1/session-tokens", handler=self.mint, tag=tokens, can="mint", bucket="mints",
                   summary="Mint a session and its token", body=api.MintRequest, answers={201: api.MintAnswer},
+                  creates=Creates(Made, self.mint_again),
                   codes=("INVALID_EXPIRATION", "INVALID_NOT_BEFORE", "CUSTOMER_BLOCKED", "JWT_CONFIGURATION_ERROR")),
             Route(method="POST", path="/sessions", handler=self.mint_for_analytics, tag=tokens, can="mint", bucket="mints",
                   summary="Mint by the contract of embedded analytics", body=api.AnalyticsRequest,
-                  answers={201: api.AnalyticsAnswer},
+                  answers={201: api.AnalyticsAnswer}, creates=Creates(Made, self.mint_for_analytics_again),
                   codes=("INVALID_EXPIRATION", "INVALID_NOT_BEFORE", "CUSTOMER_BLOCKED", "JWT_CONFIGURATION_ERROR"),
                   note="A fixed session like every other: it can be listed, verified and revoked. Names are in snake_case "
                   "here. Times are ISO 8601; without an offset they are UTC."),

@@ -39,6 +39,11 @@ async def add_opaque_token(tx: Transaction, issuer: int, session_id: bytes, toke
     )
 
 
+async def opaque_hash_of(tx: Transaction, session_id: bytes) -> bytes | None:
+    row = await tx.fetch_one("SELECT token_hash FROM opaque_tokens WHERE session_id = ?", (session_id,))
+    return row[0] if row else None
+
+
 async def look_up_opaque_token(store: Store, session_id: bytes) -> tuple[int, bytes] | None:
     """Return (issuer, hash) of the opaque token that was made for a session, or None."""
     rows = await store.look_up("SELECT issuer, token_hash FROM opaque_tokens WHERE session_id = ?", (session_id,))

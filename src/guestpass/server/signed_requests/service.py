@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -14,6 +12,7 @@ from guestpass.server.api_keys.service import ApiKey, ApiKeys
 from guestpass.server.clock import Clock, Entropy
 from guestpass.server.signed_requests import sql
 from guestpass.server.signed_requests.sql import Use
+from guestpass.server.storage.batches import batch_by_batch
 from guestpass.server.storage.store import Locks, Rider, Store, Transaction
 
 Answer = TypeVar("Answer")
@@ -97,12 +96,7 @@ class SignedRequests:
             await tx.lock(Locks.HOUSEKEEPING, [0])
             return [await sql.forget(tx, edge, most=PURGE_BATCH) for edge in edges]
 
-        total, began = 0, time.perf_counter()
-        while gone := await self._store.write(act, int(self._clock()) - KEPT_SECONDS):
-            total += gone
-            await asyncio.sleep(time.perf_counter() - began)  # as long as it took, so that others get their half
-            began = time.perf_counter()
-        return total
+        return await batch_by_batch(self._store, act, int(self._clock()) - KEPT_SECONDS)
 
     async def _remember(self, use: SignatureUse) -> None:
         await self._store.write(_nothing, None, (use.rider,))

@@ -16,7 +16,7 @@ GROUP_MAX = 512  # acts after which a transaction takes no more
 HANG_SECONDS = 2.8  # what waits longer is answered 503, so that no request waits over 3 s
 WATCH_SECONDS = 0.1
 
-_Riding: TypeAlias = tuple[int, Rider]  # the place of the item it rides with, and the rider
+_Riding: TypeAlias = tuple[int, int, Rider]  # the place of the item it rides with, its seat there, and the rider
 
 
 class Waiting(NamedTuple):
@@ -34,19 +34,30 @@ async def run_together(tx: Transaction, group: Sequence[Waiting]) -> list[Any]:
     Raises: whatever the act raises, which is the fault of one of the items.
     """
     outcomes: list[Any] = [None] * len(group)
-    riding = [(place, rider) for place, waiting in enumerate(group) for rider in waiting.riders]
-    for check, checked in _by_function((rider.check, (place, rider)) for place, rider in riding):
-        for (place, _), found in zip(checked, await _run(check, tx, [rider.item for _, rider in checked]), strict=True):
-            outcomes[place] = outcomes[place] or found
+    riding = [(place, *seated) for place, waiting in enumerate(group) for seated in enumerate(waiting.riders)]
+    for place, refusal in (await _refusals(tx, riding)).items():
+        outcomes[place] = refusal
     going = [place for place, found in enumerate(outcomes) if found is None] if riding else range(len(group))
     if not going:
         return outcomes
     for place, outcome in zip(going, await _run(group[0].act, tx, [group[place].item for place in going]), strict=True):
         outcomes[place] = outcome
-    done = [(place, rider) for place, rider in riding if not isinstance(outcomes[place], Exception)]
-    for note, noted in _by_function((rider.note, (place, rider)) for place, rider in done if rider.note is not None):
-        await _run(note, tx, [(rider.item, outcomes[place]) for place, rider in noted])
+    done = [one for one in riding if not isinstance(outcomes[one[0]], Exception)]
+    for note, noted in _by_function((one[2].note, one) for one in done if one[2].note is not None):
+        await _run(note, tx, [(rider.item, outcomes[place]) for place, _, rider in noted])
     return outcomes
+
+
+async def _refusals(tx: Transaction, riding: Sequence[_Riding]) -> dict[int, Exception]:
+    """Run every check; of several refusals of one item, that of the rider who was named first counts."""
+    refusals: dict[int, tuple[int, Exception]] = {}
+    for check, checked in _by_function((one[2].check, one) for one in riding):
+        for (place, seat, _), found in zip(
+            checked, await _run(check, tx, [one[2].item for one in checked]), strict=True
+        ):
+            if found is not None and (place not in refusals or seat < refusals[place][0]):
+                refusals[place] = (seat, found)
+    return {place: refusal for place, (_, refusal) in refusals.items()}
 
 
 async def _run(act: Act[Any, Any], tx: Transaction, items: list[Any]) -> Sequence[Any]:

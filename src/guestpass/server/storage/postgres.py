@@ -126,6 +126,16 @@ class PostgresTransaction:
             folded,
         )
 
+    async def try_lock(self, what: Locks, numbers: Iterable[int]) -> set[int]:
+        folded = {number: number & _31_BITS for number in numbers}
+        records = await self._connection.fetch(
+            "SELECT number FROM unnest($2::int[]) AS number WHERE pg_try_advisory_xact_lock($1, number)",
+            _LOCK_CLASS + what,
+            list(set(folded.values())),
+        )
+        taken = {record[0] for record in records}
+        return {number for number, fold in folded.items() if fold in taken}
+
     async def now_ms(self) -> int:
         if self._clock is not None:
             return int(self._clock() * 1000)

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -65,6 +67,10 @@ class MasterKey:
     @classmethod
     def generate(cls, version: int = 1) -> MasterKey:
         return cls(version, os.urandom(KEY_BYTES))
+
+    def derive(self, purpose: str) -> bytes:
+        """Return 32 bytes that only the holder of the master key can have, and that say nothing of it (RFC 5869)."""
+        return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=purpose.encode()).derive(self.secret)
 
     def seal(self, purpose: str, plaintext: bytes) -> bytes:
         """Seal ``plaintext`` for ``purpose``, like ``signing_key:{kid}``; the same purpose opens it.

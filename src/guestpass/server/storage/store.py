@@ -27,13 +27,16 @@ Query: TypeAlias = Callable[["Transaction"], Coroutine[Any, Any, Answer]]
 
 
 class Locks(IntEnum):
-    """What transactions of several servers take turns at. An act takes its locks first, in this order."""
+    """What transactions of several servers take turns at. An act takes its locks first, in this order.
+
+    Those who ride with it come before it, and so must never wait: see ``Transaction.try_lock``.
+    """
 
     STORE = 1  # number 0: what is made once for the whole store
     ISSUER = 2  # mints share it, a cut has it alone: so no mint commits beside a cut that has not seen it
     SESSION = 3  # number of a session's id, folded: endings of one session, one after the other
     HOUSEKEEPING = 4  # an issuer's purge: one server at a time
-    IDEMPOTENCY = 5  # hash of a key, folded: a twin waits for the first
+    IDEMPOTENCY = 5  # hash of an Idempotency-Key, folded: who does not get it has a twin under way
     SIGNING_KEYS = 6  # an issuer's signing keys: one change after the other
     MASTER_KEY = 7  # number 0: who seals shares it, who names another key has it alone
 
@@ -75,6 +78,10 @@ class Transaction(Protocol):
         """
         ...
 
+    async def try_lock(self, what: Locks, numbers: Iterable[int]) -> set[int]:
+        """Take, without waiting, what nobody else holds; return the numbers that could be had."""
+        ...
+
     async def now_ms(self) -> int:
         """Return Unix milliseconds by the store's own clock, which all of its servers share."""
         ...
@@ -83,8 +90,11 @@ class Transaction(Protocol):
 class Rider(NamedTuple):
     """What rides with an item in its transaction: ``check`` may refuse it, ``note`` records what came of it.
 
+    Of several riders who refuse an item, the first has the word.
+
     Args:
-        check: Runs before the item's act; where its outcome is an exception, the act never sees the item.
+        check: Runs before the item's act, for all who wait; its outcome is None, or an exception: then the act never
+            sees the item.
         item: What ``check`` is given.
         note: Runs after the act, for items whose outcome is no exception, with (``item``, the outcome).
     """
@@ -95,6 +105,21 @@ class Rider(NamedTuple):
 
 
 Riders: TypeAlias = Sequence[Rider]
+
+
+def noting(riders: Riders, made: Callable[[Any], Any]) -> Riders:
+    """Return riders that note ``made(outcome)`` in place of an outcome: where an act does not tell all that was made."""
+    return [rider._replace(note=_noting(rider.note, made)) for rider in riders]
+
+
+def _noting(note: Act[Any, None] | None, made: Callable[[Any], Any]) -> Act[Any, None] | None:
+    if note is None:
+        return None
+
+    async def note_made(tx: Transaction, noted: list[tuple[Any, Any]]) -> Sequence[Exception | None]:
+        return await note(tx, [(item, made(outcome)) for item, outcome in noted])
+
+    return note_made
 
 
 class Store(Protocol):
