@@ -1,10 +1,12 @@
 """An API that holds tokens against a Verifier, blocking or awaited."""
 
 import anyio
+import httpx2
 
 from guestpass.errors import GuestpassError
 
 SYNC, ASYNC = "sync", "async"
+KEYS, LIST, CUTS = "/test/.well-known/jwks.json", "/test/status-lists/1", "/test/status-lists/cuts"
 
 
 class Api:
@@ -44,3 +46,20 @@ class Api:
 
     def codes(self, *tokens):
         return [self.code(token) for token in tokens]
+
+
+def ok(text, **headers):
+    return httpx2.Response(200, headers=headers, content=text)
+
+
+def answering(path, *responses):
+    """A stand-in that gives these answers at ``path``, the last for ever, and nothing elsewhere."""
+    waiting = list(responses)
+
+    def answer(request):
+        if request.url.path != path:
+            return None
+        response = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        return httpx2.Response(response.status_code, headers=response.headers, content=response.content)
+
+    return answer

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
+from guestpass.core import ids
 from guestpass.core.tokens import operations
+from guestpass.core.tokens.claims import SessionClaims
+from guestpass.core.tokens.inspection import Expectation
 from guestpass.core.tokens.keys import KeySet
 from guestpass.core.tokens.remembered import RememberingVerifier
+from guestpass.errors import TokenProjectMismatch
 from guestpass.verify.asking import Fetcher, FetchFailedError
 from guestpass.verify.documents import Document
 from guestpass.verify.keys import PublishedKeys
@@ -35,7 +40,7 @@ class Desk:
         self.place = place
         self.name = place.issuer
         self.location = place.location
-        self.expect = settings.expectation(place)
+        self.expect = self._told = settings.expectation(place)
         published = PublishedKeys(place.location + JWKS_PATH, fetcher, tick, settings.published_keys)
         secret = settings.static_keys if settings.static_keys is not settings.published_keys else None
         self.list_keys = published
@@ -47,14 +52,33 @@ class Desk:
         self._keys: KeySet | None = None
         self._verifier: RememberingVerifier | None = None
 
+    def forget_locks(self) -> None:
+        """A forked child may have inherited some that somebody holds."""
+        self.token_keys.forget_lock()
+        self.list_keys.forget_lock()
+
     def verifier(self) -> RememberingVerifier:
         """Return the verifier of the keys that count now; another one whenever the keys are others."""
         keys = self.token_keys.current(self._tick())
-        verifier = self._verifier
-        if verifier is None or keys is not self._keys:
-            ended = verifier.expired_up_to if verifier else 0
-            verifier = RememberingVerifier(keys, self.expect, ratchet=True, expired_up_to=ended)
-            self._keys, self._verifier = keys, verifier
+        if self._verifier is None or keys is not self._keys:
+            return self._opened(keys, self._told)
+        return self._verifier
+
+    def learn_project(self, claims: SessionClaims) -> RememberingVerifier:
+        """Hold all further tokens to the project of the first: an issuer is one, though its address may not say which.
+
+        With other keys it is learned anew: an issuer that was set up from nothing is another project.
+
+        Raises: TokenProjectMismatch where it is no project's id.
+        """
+        if ids.decode("proj", claims.project_id) is None:
+            raise TokenProjectMismatch
+        return self._opened(self.token_keys.current(self._tick()), replace(self._told, project_id=claims.project_id))
+
+    def _opened(self, keys: KeySet, expect: Expectation) -> RememberingVerifier:
+        ended = self._verifier.expired_up_to if self._verifier else 0
+        verifier = RememberingVerifier(keys, expect, ratchet=True, expired_up_to=ended)
+        self.expect, self._keys, self._verifier = expect, keys, verifier
         return verifier
 
     def keys(self) -> KeySet:

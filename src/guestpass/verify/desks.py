@@ -30,11 +30,13 @@ class Desks:
         self._by_header: dict[str, Desk] = {}
         self._missed_at: float | None = None  # when a project was last looked for that does not exist
         self._outage: tuple[float, str] | None = None
-        self.forget_lock()
+        self.forget_locks()
 
-    def forget_lock(self) -> None:
-        """A forked child may have inherited one that somebody holds."""
+    def forget_locks(self) -> None:
+        """A forked child may have inherited some that somebody holds."""
         self._lock = threading.Lock()
+        for desk in (self.home, *self._met.values(), *self._strangers.values()):
+            desk.forget_locks()
 
     def of(self, token: str) -> Desk:
         """Choose the desk that a token is held against; its checklist then proves that it is the right one."""

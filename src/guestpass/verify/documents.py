@@ -14,6 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 T = TypeVar("T")
 
 AHEAD_SECONDS = 1.0  # before it is due; a fifth of its freshness where that is less
+RACE_SECONDS = 1.0  # by which a thread's moment may lie before what another thread has written by then
 RETRY_SECONDS = 5.0  # after a failure; meanwhile nobody waits for another
 
 
@@ -33,14 +34,17 @@ class Copy(NamedTuple, Generic[T]):
     """One fetched state of a document; replaced whole, so that many threads may read it.
 
     Attributes:
+        under: The keys it was opened with, if any; with others it has to be fetched whole.
         at: When the fetch began.
-        quiet_until: From then on it is fetched beside.
+        quiet_from, quiet_until: Between the two it is used without another thought.
     """
 
     value: T
     etag: str | None
+    under: object
     at: float
     fresh_seconds: float
+    quiet_from: float
     quiet_until: float
 
 
@@ -63,7 +67,7 @@ class Document(Generic[T]):
     def is_quiet(self, now: float) -> bool:
         """Say whether the copy can be used without another thought; the same as a ``need`` of nothing, but fast."""
         copy = self.copy
-        return copy is not None and copy.at <= now < copy.quiet_until
+        return copy is not None and copy.quiet_from <= now < copy.quiet_until
 
     def need(self, now: float) -> Need:
         """Say what to do first. ``now`` is of the clock that ``tried`` and ``arrived`` were given."""
@@ -85,15 +89,16 @@ class Document(Generic[T]):
     def tried(self, now: float) -> None:
         self.tried_at = now
 
-    def arrived(self, value: T, *, etag: str | None, at: float, fresh_seconds: float) -> None:
+    def arrived(self, value: T, *, etag: str | None, at: float, fresh_seconds: float, under: object = None) -> None:
         quiet_seconds = fresh_seconds - min(AHEAD_SECONDS, fresh_seconds / 5)
-        self.copy = Copy(value, etag, at, fresh_seconds, at + quiet_seconds)
+        self.copy = Copy(value, etag, under, at, fresh_seconds, at - RACE_SECONDS, at + quiet_seconds)
         self.fault = None
 
     def unchanged(self, *, at: float) -> None:
         """The issuer says that the copy is still what it publishes."""
-        if self.copy is not None:
-            self.arrived(self.copy.value, etag=self.copy.etag, at=at, fresh_seconds=self.copy.fresh_seconds)
+        copy = self.copy
+        if copy is not None:
+            self.arrived(copy.value, etag=copy.etag, at=at, fresh_seconds=copy.fresh_seconds, under=copy.under)
 
     def failed(self, fault: str) -> None:
         self.fault = fault
@@ -104,4 +109,4 @@ class Document(Generic[T]):
 
 def age_of(moment: float, now: float) -> float:
     """Return the seconds since ``moment``; endless where the clock was set back, for then nobody knows."""
-    return now - moment if now >= moment else float("inf")
+    return max(now - moment, 0.0) if now >= moment - RACE_SECONDS else float("inf")

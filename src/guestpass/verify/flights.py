@@ -33,16 +33,17 @@ class Flights:
         self._under_way: dict[Hashable, Future[None]] = {}
         self._threads: ThreadPoolExecutor | None = None
 
-    def joined(self, key: Hashable) -> Future[None] | None:
-        """Return the call under ``key`` that is under way, or None."""
-        return self._under_way.get(key)
+    def join(self, key: Hashable, call: Callable[[], None], is_needed: Callable[[], bool]) -> Future[None] | None:
+        """Return the call under ``key`` that is under way, or make it; None where it ended and is needed no more.
 
-    def start(self, key: Hashable, call: Callable[[], None]) -> Future[None]:
-        """Return the call under ``key`` that is under way, or make it. Raises: RuntimeError once closed."""
+        Raises: RuntimeError once closed.
+        """
         with self._lock:
             flight = self._under_way.get(key)
             if flight is not None:
                 return flight
+            if not is_needed():  # asked again: another's call may have ended since the caller looked
+                return None
             flight = self._under_way[key] = self._pool().submit(call)
         flight.add_done_callback(lambda _: self._under_way.pop(key, None))
         return flight

@@ -35,9 +35,14 @@ class PublishedKeys:
         self.is_absent = False  # the server knows no such issuer
         self._fetcher = fetcher
         self._tick = tick
-        self._turn = threading.Lock()
+        self._rounds = 0
         self._body = b""
         self._not_found: dict[str, float] = {}
+        self.forget_lock()
+
+    def forget_lock(self) -> None:
+        """A forked child may have inherited one that somebody holds."""
+        self._turn = threading.Lock()
 
     def current(self, now: float) -> KeySet:
         """Return the keys that count now: none where the issuer is away for longer than stale keys count."""
@@ -65,12 +70,11 @@ class PublishedKeys:
 
     def fetch(self) -> None:
         """Fetch the keys, blocking; what went wrong is kept in the document."""
-        asked_at = self._tick()
+        rounds = self._rounds
         with self._turn:
-            document = self.document
-            if document.tried_at is not None and document.tried_at > asked_at:
+            if self._rounds != rounds:
                 return  # somebody else just did
-            at = self._tick()
+            document, at = self.document, self._tick()
             document.tried(at)
             etag = document.copy.etag if document.copy else None
             try:
@@ -78,6 +82,7 @@ class PublishedKeys:
                 self._take(fetched, at)
             except FetchFailedError as fault:
                 document.failed(str(fault))
+            self._rounds += 1
 
     def _take(self, fetched: Fetched, at: float) -> None:
         document = self.document

@@ -152,8 +152,10 @@ class Shelf:
         at = self._tick()
         document.tried(at)
         known = document.copy
-        # A copy that is over would be confirmed as unchanged for ever; it is asked for whole.
-        etag = known.etag if known is not None and now < known.value.exp else None
+        keys = publisher.keys()
+        # A copy that is over, or that was signed by a key which is out, is not to be confirmed as unchanged.
+        may_be_confirmed = known is not None and known.under is keys and now < known.value.exp
+        etag = known.etag if known is not None and may_be_confirmed else None
         try:
             fetched = self._fetcher.get(document.url, bytes_max=bytes_max, etag=etag)
             if fetched.status == HTTPStatus.NOT_MODIFIED and etag is not None:
@@ -161,18 +163,17 @@ class Shelf:
                 return
             if fetched.status != HTTPStatus.OK:
                 raise FetchFailedError(f"it answered {fetched.status}")
-            value = _opened(fetched.body.decode("ascii", "replace"), publisher, read)
+            text = fetched.body.decode("ascii", "replace")
+            try:
+                value = read(text, keys)
+            except PublishedKeyUnknown:
+                keys = publisher.look_for_new_keys()
+                value = read(text, keys)
         except (FetchFailedError, PublishedRefused) as fault:
             document.failed(str(fault))
             return
         if known is not None:
             value = merged(known.value, value)
         fresh_seconds = min(self._poll_seconds, value.ttl)
-        document.arrived(value, etag=fetched.headers.get("etag"), at=at, fresh_seconds=fresh_seconds)
-
-
-def _opened(text: str, publisher: Publisher, read: Callable[[str, KeySet], L]) -> L:
-    try:
-        return read(text, publisher.keys())
-    except PublishedKeyUnknown:
-        return read(text, publisher.look_for_new_keys())
+        etag = fetched.headers.get("etag")
+        document.arrived(value, etag=etag, at=at, fresh_seconds=fresh_seconds, under=keys)

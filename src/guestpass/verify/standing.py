@@ -102,7 +102,7 @@ class Standings:
             Wanted(listed.document, partial(self._shelf.fetch_statuses, listed, now)),
             Wanted(listed.cuts, partial(self._shelf.fetch_cuts, listed, now)),
         )
-        yield from up_to_date(self._flights, wanted, self._tick())
+        yield from up_to_date(self._flights, wanted, self._tick)
 
     def _is_stale(self, listed: ListInUse) -> bool:
         now = self._tick()
@@ -115,10 +115,10 @@ class Standings:
         try:
             state = offline.state_of(claims, statuses, cuts)
         except IndexError:
-            raise Unavailable(f"The list at {listed.document.url} has no place for this token.") from None
+            raise self._unknown(listed.document, "it has no place for this token") from None
         if state.suspended_scope is not None:
             wanted = Wanted(desk.suspended, desk.fetch_suspended)
-            yield from up_to_date(self._flights, (wanted,), self._tick())
+            yield from up_to_date(self._flights, (wanted,), self._tick)
             state = state._replace(suspended_scope=desk.suspended_scope())
         return Standing(state, ((listed.document, statuses), (listed.cuts, cuts)))
 
@@ -128,8 +128,8 @@ class Standings:
             raise self._unknown(document)
         return copy.value
 
-    def _unknown(self, document: Document[Any]) -> Unavailable:
-        fault = document.fault or "its time is over"
+    def _unknown(self, document: Document[Any], fault: str | None = None) -> Unavailable:
+        fault = fault or document.fault or "its time is over"
         return Unavailable(
             f"Whether this token was revoked is not known: {document.url}: {fault}.",
             retry_after_seconds=self._settings.poll_seconds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from guestpass.verify.documents import Document, Need
@@ -39,17 +40,22 @@ class Wanted(NamedTuple):
     fetch: Callable[[], None]
 
 
-def up_to_date(flights: Flights, wanted: tuple[Wanted, ...], now: float) -> Steps[None]:
+def up_to_date(flights: Flights, wanted: tuple[Wanted, ...], tick: Callable[[], float]) -> Steps[None]:
     """Fetch what is due, all at once, and wait for what may not be used before."""
     landings: list[tuple[Document[Any], Landing]] = []
     for document, fetch in wanted:
+        now = tick()
         need = document.need(now)
         if need is Need.NOTHING:
             continue
-        flight = flights.start(document, fetch)
-        if need is Need.FETCH_FIRST:
+        flight = flights.join(document, fetch, partial(_is_due, document, tick))
+        if need is Need.FETCH_FIRST and flight is not None:
             hasty = document.fault is not None and document.usable(now)
             landings.append((document, Landing(flight, WAIT_AGAIN_SECONDS if hasty else WAIT_SECONDS)))
     for document, landing in landings:
         if not (yield landing) and document.fault is None:
             document.failed("no answer")
+
+
+def _is_due(document: Document[Any], tick: Callable[[], float]) -> bool:
+    return document.need(tick()).is_fetch

@@ -226,7 +226,7 @@ class Verifier:
         self._flights.forget_threads()
         self._fetcher.forget_connections()
         self._shelf.forget_lock()
-        self._desks.forget_lock()
+        self._desks.forget_locks()
 
 
 def _begin_anew_in_child() -> None:

@@ -66,7 +66,7 @@ class Walk:
         tick = self._tick()
         for document, value in seen.basis:
             copy = document.copy
-            if copy is None or copy.value is not value or not copy.at <= tick < copy.quiet_until:
+            if copy is None or copy.value is not value or not copy.quiet_from <= tick < copy.quiet_until:
                 return None
         seen.verifier.verify(token, now=int(self._clock()), max_age_seconds=max_age_seconds)
         return seen.session
@@ -78,6 +78,8 @@ class Walk:
         if "." not in token and session_to_load_first(Inspection(token, desk.expect, NO_KEYS, now)):
             return (yield from self._opaque(desk, token, now, max_age_seconds))
         claims, verifier = yield from self._claims(desk, token, now, max_age_seconds)
+        if desk.expect.project_id is None:
+            verifier = desk.learn_project(claims)
         try:
             standing = yield from self._standings.checked(desk, token, claims, now)
         except GuestpassError as error:
@@ -112,7 +114,7 @@ class Walk:
         document, tick = desk.token_keys.document, self._tick()
         # The first fetch of all waits for a token that the issuer itself may have made.
         if document.copy is not None and not document.is_quiet(tick):
-            yield from up_to_date(self._flights, (Wanted(document, desk.token_keys.fetch),), tick)
+            yield from up_to_date(self._flights, (Wanted(document, desk.token_keys.fetch),), self._tick)
         verifier = desk.verifier()
         try:
             return verifier.verify(token, now=now, max_age_seconds=max_age_seconds), verifier
@@ -128,11 +130,13 @@ class Walk:
         """Fetch the keys, once for all who wait, unless it is too soon, or somebody just did."""
         keys = desk.token_keys
         kid = _kid_of(token, desk.expect.prefix)
-        flight = self._flights.joined(keys.document)
+
+        def is_needed() -> bool:
+            return desk.verifier() is seen and self._desks.may_look_for_key(desk, kid)
+
+        flight = self._flights.join(keys.document, keys.fetch, is_needed)
         if flight is None:
-            if desk.verifier() is not seen or not self._desks.may_look_for_key(desk, kid):
-                return
-            flight = self._flights.start(keys.document, keys.fetch)
+            return
         yield Landing(flight)
         self._desks.looked(desk)
         if desk.verifier() is seen:
