@@ -10,7 +10,7 @@ from bad_days import settings_for
 from promises import acknowledged
 from real_server import RealServer
 
-from servers.postgres import Postgres
+from servers.postgres import Postgres, url_of_all
 from servers.slow_line import SlowLine
 
 ANSWER_SECONDS = 3 + 1  # what a machine adds that is busy with other tests
@@ -112,3 +112,34 @@ async def test_a_request_that_asks_a_slow_store_twice_is_answered_in_time_too(po
                     pass
         finally:
             server.end()
+
+
+async def test_nothing_is_acknowledged_that_the_standby_has_not(home, tmp_path):
+    """Else a failover would lose it: a mint nobody knows, a revoke that never was."""
+    primary = Postgres.made(home)
+    standby = primary.standby()
+    server = RealServer.made(tmp_path, settings=settings_for(url_of_all([primary, standby])))
+    await server.start()
+    try:
+        async with server.connection() as connection:
+            before = await mint(connection)
+            standby.freeze()
+            asks = [
+                lambda connection: connection.post("/v1/session-tokens", {"externalUserId": "ada"}),
+                lambda connection: connection.delete(f"/v1/session-tokens/{before['id']}"),
+            ]
+            for _, status, _, answer in await at_once(server, asks * 20):
+                assert (status, answer["code"]) == (503, "UNAVAILABLE")
+            assert (await connection.get("/v1/session", bearer=before["sessionToken"]))[0] == 200, (
+                "reads need no standby"
+            )
+            primary.cut_power()
+            standby.thaw()
+            standby.promote()
+            async with asyncio.timeout(30):
+                while (await connection.post("/v1/session-tokens", {"externalUserId": "ada"}))[0] != 201:
+                    pass
+            assert (await connection.get(f"/v1/sessions/{before['id']}"))[0] == 200
+    finally:
+        server.end()
+        standby.stop()
