@@ -15,7 +15,8 @@ from guestpass.core.callers.grant import EVERYTHING, Grant, beyond
 from guestpass.core.tokens import operations
 
 NAMES = ["a", "b", "c", "guestpass.query"]
-# Few addresses close together, so that ranges meet often.
+# Few addresses close together, so that ranges meet often. None is one that is not known: from anywhere includes it, and
+# every network together does not.
 ADDRESSES = [ip_address(0x0A000000 + n) for n in range(16)] + [IPv6Address((0x20010DB8 << 96) + n) for n in range(16)]
 
 
@@ -45,7 +46,9 @@ def may(grant, act):
     )
 
 
-acts = st.tuples(st.sampled_from(ALL_CAN), st.sampled_from(NAMES), st.sampled_from(ADDRESSES), st.integers(0, 6))
+acts = st.tuples(
+    st.sampled_from(ALL_CAN), st.sampled_from(NAMES), st.sampled_from([*ADDRESSES, None]), st.integers(0, 6)
+)
 
 
 @given(grants, grants, acts)
@@ -66,7 +69,7 @@ def test_a_gift_is_refused_only_where_it_allows_something_more(gift, own):
     elif too_much.field == "operations":
         assert [name for name in [*NAMES, "any.other"] if operations.allows(gift.ceiling, name) and not operations.allows(own.ceiling, name)]  # fmt: skip
     elif too_much.field == "ipRanges":
-        around = [*ADDRESSES, ip_address("192.0.2.1"), ip_address("fe80::1")]
+        around = [*ADDRESSES, ip_address("192.0.2.1"), ip_address("fe80::1"), None]
         assert [ip for ip in around if ip_ranges.hold(gift.ip_ranges, ip) and not ip_ranges.hold(own.ip_ranges, ip)]
     else:
         assert own.expires_at is not None
