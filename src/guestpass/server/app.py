@@ -121,7 +121,7 @@ async def open_service(
     secret = await _at_once(store, lambda tx: facts.derivation_secret(tx, sealer))
     kept_answers, keeping = await _kept_answers(store, secret, sealer, clock, entropy)
     base_url = await _at_once(store, lambda tx: _fixed_public_url(tx, settings))
-    issuers = Issuers(store, base_url, _issuer_names(settings, base_url), clock, entropy)
+    issuers = Issuers(store, base_url, issuer_names(settings, base_url), clock, entropy)
     await issuers.make_default()
     keyring = await _full_keyring(Keyring(store, sealer, clock, settings.signing_algorithm), issuers)
     derivation, word = Derivation(secret), settings.token_prefix
@@ -248,16 +248,22 @@ async def _fixed_public_url(tx: Transaction, settings: Settings) -> str:
         url = settings.public_url or f"http://127.0.0.1:{settings.port}"
         await facts.put(tx, facts.PUBLIC_URL, url.encode())
         return url
-    if settings.public_url and settings.public_url.encode() != kept:
-        raise SettingsError(
-            f"This store was made for the public URL {kept.decode()}; the setting public_url says "
-            f"{settings.public_url}. Every token names that URL as its issuer, so it is fixed. To change it, "
-            f"which ends every token that was issued under the old one, run: guestpass init --change-url"
-        )
+    check_public_url(settings, kept.decode())
     return kept.decode()
 
 
-def _issuer_names(settings: Settings, base_url: str) -> IssuerNames:
+def check_public_url(settings: Settings, kept: str) -> None:
+    """Raises: SettingsError where the settings say another URL than the store was made for."""
+    if settings.public_url and settings.public_url != kept:
+        raise SettingsError(
+            f"This store was made for the public URL {kept}; the setting public_url says "
+            f"{settings.public_url}. Every token names that URL as its issuer, so it is fixed. To change it, "
+            f"which ends every token that was issued under the old one, run: guestpass init --change-url"
+        )
+
+
+def issuer_names(settings: Settings, base_url: str) -> IssuerNames:
+    """Raises: SettingsError where two issuers would be equal."""
     urls = {"test": settings.issuer_test, "live": settings.issuer_live}
     audiences = {"test": settings.audience_test, "live": settings.audience_live}
     issuers = [urls[environment] or f"{base_url}/{environment}" for environment in ENVIRONMENTS]

@@ -96,7 +96,8 @@ def doctor(*, options: StoreOptions | None = None) -> int:
         show([finding._asdict() for finding in findings], as_json=True)
     else:
         for finding in findings:
-            sys.stdout.write(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<14} {finding.detail}\n")
+            advice = f"\n{'':<20} {finding.advice}" if finding.advice else ""
+            sys.stdout.write(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<14} {finding.detail}{advice}\n")
     return OK if all(finding.ok for finding in findings) else FAILED
 
 

@@ -78,7 +78,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="While the store moves to another master key: the one before. See "
-            "[moving the master key](operating.md#move-the-master-key)."
+            "[moving the master key](runbooks.md#move-the-master-key)."
         ),
     ] = ""
     issuer_test: Annotated[str, Meta(description="Replaces the `iss` of the default project's test tokens.")] = ""

@@ -44,16 +44,24 @@ async def settle(tx: Transaction) -> None:
 
 
 async def require_original(tx: Transaction) -> None:
-    """Raises: StoreRefused, for a copy."""
+    """Note where the store lies, where that is not known yet. Raises: StoreRefused, for a copy."""
+    refusal = await refusal_of(tx)
+    if refusal is not None:
+        raise StoreRefused(refusal)
+    home = await _home_of(tx)
+    if home is not None and await facts.get(tx, _HOME) is None:
+        await facts.put(tx, _HOME, home)
+
+
+async def refusal_of(tx: Transaction) -> str | None:
+    """Say why a store is not served, where it is a copy; nothing is changed."""
     made = await copied_at(tx)
     if made is not None:
-        raise StoreRefused(_refusal(f"This store is a copy that was made at {times.of_seconds(made)}"))
+        return _refusal(f"This store is a copy that was made at {times.of_seconds(made)}")
     home, kept = await _home_of(tx), await facts.get(tx, _HOME)
-    if home is None or home == kept:
-        return
-    if kept is not None:
-        raise StoreRefused(_refusal("This store was made in another database, so it is a copy"))
-    await facts.put(tx, _HOME, home)
+    if home is None or kept is None or home == kept:
+        return None
+    return _refusal("This store was made in another database, so it is a copy")
 
 
 def _refusal(what: str) -> str:
