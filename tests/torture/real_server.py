@@ -132,13 +132,14 @@ class Connection:
     async def get(self, path, *, bearer=None):
         return await self.request("GET", path, bearer=bearer)
 
-    async def post(self, path, body):
-        return await self.request("POST", path, body)
+    async def post(self, path, body, *, key=None):
+        """``key``: an Idempotency-Key."""
+        return await self.request("POST", path, body, headers={"Idempotency-Key": key} if key else {})
 
     async def delete(self, path):
         return await self.request("DELETE", path)
 
-    async def request(self, method, path, body=None, *, bearer=None):
+    async def request(self, method, path, body=None, *, bearer=None, headers=None):
         """Return (status, headers, what the body says). Raises: NotSent, Unanswered."""
         if self._streams is None:
             try:
@@ -148,6 +149,7 @@ class Connection:
         reader, writer = self._streams
         content = b"" if body is None else json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bearer or self._key}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         if content:
             head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
         try:
