@@ -1,6 +1,6 @@
 """Mint and ask over HTTP, beside node oidc-provider, in one run.
 
-    python benchmarks/http.py mint|session|introspect|postgres [--seconds N] [--connections 32]
+    python benchmarks/http.py mint|session|introspect|idempotency|postgres [--seconds N] [--connections 32]
 
 Every server gets a fresh directory each turn, one core to itself, and the same load from the other core. The
 turns are interleaved (ours, peer, ours, peer, ...), so that a ratio compares what one machine did in one run.
@@ -16,17 +16,18 @@ from typing import Any
 
 from harness import FOLDER, machine, processes, report, requests, wrk
 from harness.contenders import Contender, Service, oidc_provider, on_postgres
-from harness.contenders.guestpass import NAME, Guestpass
+from harness.contenders.guestpass import NAME, Guestpass, GuestpassWithKey
 
 TOKENS_CYCLED = 1_000
 WARM_UP_SECONDS = 2  # node compiles what is hot only after thousands of calls
 PEERS: dict[str, list[Contender]] = {
     "mint": [oidc_provider.OPAQUE, oidc_provider.OPAQUE_GROUPED, oidc_provider.JWT],
     "introspect": [oidc_provider.OPAQUE],
+    "idempotency": [GuestpassWithKey()],
     "postgres": [on_postgres.GuestpassOnPostgres(2), on_postgres.Simplejwt()],
     "session": [oidc_provider.OPAQUE],  # its JWTs are not stored and cannot be asked about
 }
-MINTS = ("mint", "postgres")  # what mints; the second on PostgreSQL
+MINTS = ("mint", "idempotency", "postgres")  # what mints; the second on PostgreSQL
 FIGURES = ("requests_per_second", "p50_ms", "p90_ms", "p99_ms", "max_ms", "server_cores_busy")
 
 

@@ -103,6 +103,26 @@ class Guestpass:
         return done.stdout
 
 
+class GuestpassWithKey(Guestpass):
+    """The same, each mint with an Idempotency-Key of its own: what the header costs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = f"{NAME}, Idempotency-Key"
+        self.does = {"mint": "the same with an Idempotency-Key, new for each request"}
+
+    @contextlib.contextmanager
+    def running(self, directory: Path, core: str | None) -> Iterator[GuestpassService]:
+        with super().running(directory, core) as service:
+            yield _WithKey(service.server, service.directory, service.key_id, service.secret)
+
+
+class _WithKey(GuestpassService):
+    def mint(self, user: str) -> Request:
+        plain = super().mint("always_the_same")
+        return Request(plain.method, plain.path, {**plain.headers, "Idempotency-Key": user}, plain.body)
+
+
 def _count_sessions(path: Path) -> int:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         count: int = connection.execute("SELECT count(*) FROM sessions").fetchone()[0]
