@@ -15,6 +15,7 @@ from guestpass.server.api_keys import sql
 from guestpass.server.api_keys.model import SECRETS_HELD, ApiKey, Secret
 from signature_vectors import KEYS, VECTORS, each
 from signing import SigningHost
+from world import MASTER_KEY
 
 UNKNOWN_ID = ids.encode("key", ids.time_ordered(1, bytes(ids.ENTROPY_BYTES)))
 
@@ -47,14 +48,13 @@ async def test_a_key_that_signs_may_also_be_sent(world, signer):
 @pytest.fixture(scope="module")
 async def world_of_vectors(shared_world):
     """A world with the keys of the vectors."""
-    service = shared_world.service
     issuers = [shared_world.host.issuer, shared_world.neighbour.issuer]
 
     async def add(tx):
         for (public_id, secret), issuer in zip(KEYS.items(), issuers, strict=True):
             key_id = ids.decode("key", public_id)
             key = ApiKey(id=key_id, issuer=issuer.number, name="a vector's", grant=EVERYTHING, created_at=0)
-            sealed = service.api_keys._sealer.seal(f"api_key:{key_id.hex()}", secret.encode())
+            sealed = MASTER_KEY.seal(f"api_key:{key_id.hex()}", secret.encode())
             await sql.add(tx, key, Secret(api_key.hash_of(secret), 0, None, sealed))
 
     await shared_world.store.at_once(add)

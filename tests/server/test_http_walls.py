@@ -63,7 +63,7 @@ OURS = {
     "projects": "number = {project}",
     "status_entries": "list IN (SELECT number FROM status_lists WHERE issuer = {issuer})",
 }
-OF_NOBODY = {"alembic_version", "store_facts", "signed_requests", "refusals"}
+OF_NOBODY = {"alembic_version", "store_facts", "signed_requests", "refusals", "idempotency_log", "idempotency_index"}
 
 
 def name_of(route):
