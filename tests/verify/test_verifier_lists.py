@@ -144,7 +144,7 @@ def test_a_list_leaves_with_its_last_token(api, issuer):
 
 def test_no_number_of_lists_takes_more_room_than_its_bound(issuer, service):
     """An issuer may have millions; those used last are kept."""
-    shelf = Shelf(None, service.clock, poll_seconds=5, stale_seconds=0)
+    shelf = Shelf(None, clock=service.clock, tick=service.clock, poll_seconds=5, stale_seconds=0)
     publisher = issuer.verifier()._desks.home
     for number in range(1100):
         shelf.find(publisher, f"https://guestpass.test/test/status-lists/{number}", exp=2_000_000_000, now=0)

@@ -77,6 +77,7 @@ class FakeIssuer:
         self.suspended_operations: Sequence[str] = ()
         self.key = new_key(algorithm)
         self.list_key = new_key("ES256") if algorithm == "HS256" else self.key
+        self.next_key: SigningKey | None = None
         self.published = [self.list_key.verifying_key]
         self.minted: dict[str, Minted] = {}
         self.statuses = bytearray(LIST_ENTRIES // 4)
@@ -221,12 +222,18 @@ class FakeIssuer:
 
     # Keys
 
+    def announce(self) -> SigningKey:
+        """Publish the key that ``rotate`` will sign with, as a server does in good time. Returns it."""
+        self.next_key = new_key(self.algorithm)
+        if self.algorithm != "HS256":
+            self.published = [*self.published, self.next_key.verifying_key]
+        return self.next_key
+
     def rotate(self) -> SigningKey:
-        """Publish a new key and sign with it; the old ones stay published. Returns the new one."""
-        self.key = new_key(self.algorithm)
+        """Sign with the next key, announced or not; the old ones stay published. Returns the new one."""
+        self.key, self.next_key = self.next_key or self.announce(), None
         if self.algorithm != "HS256":
             self.list_key = self.key
-            self.published = [*self.published, self.key.verifying_key]
         return self.key
 
     def withdraw(self, kid: str) -> None:

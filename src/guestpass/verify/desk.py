@@ -18,7 +18,7 @@ from guestpass.core.tokens.keys import KeySet
 from guestpass.core.tokens.remembered import RememberingVerifier
 from guestpass.errors import TokenProjectMismatch
 from guestpass.verify.asking import Fetcher, FetchFailedError
-from guestpass.verify.documents import Document
+from guestpass.verify.documents import RETRY_SECONDS, Document
 from guestpass.verify.keys import PublishedKeys
 from guestpass.verify.settings import JWKS_PATH, Place, Settings
 
@@ -89,10 +89,13 @@ class Desk:
         return self.list_keys.current(self._tick())
 
     def look_for_new_keys(self) -> KeySet:
-        """Fetch the keys if it is not too soon, blocking."""
-        if self.list_keys.may_look_for("", self._tick()):
-            self.list_keys.fetch()
-        return self.keys()
+        """Fetch the keys for a list that names one which is not known, blocking; not more often than lists are polled.
+
+        No stranger can ask for that: what he writes is not a list of the issuer's.
+        """
+        if self.list_keys.fixed is None:
+            self.list_keys.fetch(apart_seconds=RETRY_SECONDS)
+        return self.list_keys.current(self._tick())
 
     def fetch_suspended(self) -> None:
         """Fetch which operations go on while a session is suspended, blocking."""

@@ -62,11 +62,10 @@ class Desks:
         keys = desk.token_keys
         if not self._is_stranger(desk):
             return keys.may_look_for(kid, now)
-        tried_at = keys.document.tried_at
-        if keys.is_absent and tried_at is not None and age_of(tried_at, now) < FORGOTTEN_KID_SECONDS:
+        if keys.is_absent and age_of(keys.document.tried_at, now) < FORGOTTEN_KID_SECONDS:
             return False
         # Whoever can write a token can make names up: of those that lead nowhere one is looked for in 30 s.
-        if self._missed_at is not None and age_of(self._missed_at, now) < COOLDOWN_SECONDS:
+        if age_of(self._missed_at, now) < COOLDOWN_SECONDS:
             return False
         if self._outage is not None and age_of(self._outage[0], now) < RETRY_SECONDS:
             return False

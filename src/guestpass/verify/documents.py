@@ -104,9 +104,9 @@ class Document(Generic[T]):
         self.fault = fault
 
     def _may_try(self, now: float) -> bool:
-        return self.fault is None or self.tried_at is None or age_of(self.tried_at, now) >= RETRY_SECONDS
+        return self.fault is None or age_of(self.tried_at, now) >= RETRY_SECONDS
 
 
-def age_of(moment: float, now: float) -> float:
-    """Return the seconds since ``moment``; endless where the clock was set back, for then nobody knows."""
-    return max(now - moment, 0.0) if now >= moment - RACE_SECONDS else float("inf")
+def age_of(moment: float | None, now: float) -> float:
+    """Return the seconds since ``moment``; endless without one, or where the clock was set back: then nobody knows."""
+    return max(now - moment, 0.0) if moment is not None and now >= moment - RACE_SECONDS else float("inf")

@@ -10,6 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -40,13 +41,18 @@ class Flights:
         """
         with self._lock:
             flight = self._under_way.get(key)
-            if flight is not None:
+            if flight is not None and not flight.done():
                 return flight
             if not is_needed():  # asked again: another's call may have ended since the caller looked
                 return None
             flight = self._under_way[key] = self._pool().submit(call)
-        flight.add_done_callback(lambda _: self._under_way.pop(key, None))
+        flight.add_done_callback(partial(self._landed, key))
         return flight
+
+    def _landed(self, key: Hashable, flight: Future[None]) -> None:
+        with self._lock:
+            if self._under_way.get(key) is flight:  # else the next is under way already
+                del self._under_way[key]
 
     def apart(self, call: Callable[[], T]) -> Future[T]:
         """Make a call that is nobody else's. Raises: RuntimeError once closed."""

@@ -41,7 +41,7 @@ class Introspection:
 
     def failed_lately(self) -> bool:
         """Say whether who can do without an answer had better."""
-        return self._failed_at is not None and age_of(self._failed_at, self._tick()) < RETRY_SECONDS
+        return age_of(self._failed_at, self._tick()) < RETRY_SECONDS
 
     def ask(self, token: str) -> SessionClaims:
         """Return what an active token stands for; the use of one with ``max_uses`` is counted. Blocking.

@@ -58,23 +58,25 @@ class PublishedKeys:
         document = self.document
         if document.copy is None:
             return document.need(now).is_fetch
-        if document.tried_at is not None and age_of(document.tried_at, now) < COOLDOWN_SECONDS:
+        if age_of(document.tried_at, now) < COOLDOWN_SECONDS:
             return False
-        looked_at = self._not_found.get(kid)
-        return looked_at is None or age_of(looked_at, now) >= FORGOTTEN_KID_SECONDS
+        return age_of(self._not_found.get(kid), now) >= FORGOTTEN_KID_SECONDS
 
     def was_not_found(self, kid: str, now: float) -> None:
         if len(self._not_found) >= FORGOTTEN_KIDS_MAX:
             self._not_found.clear()
         self._not_found[kid] = now
 
-    def fetch(self) -> None:
-        """Fetch the keys, blocking; what went wrong is kept in the document."""
+    def fetch(self, *, apart_seconds: float = 0.0) -> None:
+        """Fetch the keys, blocking, unless that was done less than ``apart_seconds`` ago, or while one waited for it.
+
+        What went wrong is kept in the document.
+        """
         rounds = self._rounds
         with self._turn:
-            if self._rounds != rounds:
-                return  # somebody else just did
             document, at = self.document, self._tick()
+            if self._rounds != rounds or age_of(document.tried_at, at) < apart_seconds:
+                return
             document.tried(at)
             etag = document.copy.etag if document.copy else None
             try:

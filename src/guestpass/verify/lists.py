@@ -62,8 +62,17 @@ class ListInUse:
 class Shelf:
     """Every list in use, up to ``LISTS_MAX``. A list leaves with its last token."""
 
-    def __init__(self, fetcher: Fetcher, tick: Callable[[], float], *, poll_seconds: int, stale_seconds: int) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        *,
+        clock: Callable[[], float],
+        tick: Callable[[], float],
+        poll_seconds: int,
+        stale_seconds: int,
+    ) -> None:
         self._fetcher = fetcher
+        self._clock = clock
         self._tick = tick
         self._poll_seconds = poll_seconds
         self._stale_seconds = stale_seconds
@@ -117,26 +126,24 @@ class Shelf:
 
     # Fetching, blocking
 
-    def fetch_statuses(self, listed: ListInUse, now: int) -> None:
+    def fetch_statuses(self, listed: ListInUse) -> None:
         """Fetch a status list; what went wrong is kept in its document."""
         self._fetch(
             listed.document,
             listed.publisher,
-            lambda text, keys: status_list.read(text, keys, uri=listed.uri, now=now),
+            lambda text, keys: status_list.read(text, keys, uri=listed.uri, now=int(self._clock())),
             status_list.merged,
-            now,
             status_list.SEALED_CHARACTERS_MAX,
         )
 
-    def fetch_cuts(self, listed: ListInUse, now: int) -> None:
+    def fetch_cuts(self, listed: ListInUse) -> None:
         """Fetch the cut list beside a status list."""
         uri = listed.uri.rpartition("/")[0] + "/" + cut_list.NAME
         self._fetch(
             listed.cuts,
             listed.publisher,
-            lambda text, keys: cut_list.read(text, keys, uri=uri, now=now),
+            lambda text, keys: cut_list.read(text, keys, uri=uri, now=int(self._clock())),
             cut_list.merged,
-            now,
             cut_list.SEALED_CHARACTERS_MAX,
         )
 
@@ -146,7 +153,6 @@ class Shelf:
         publisher: Publisher,
         read: Callable[[str, KeySet], L],
         merged: Callable[[L, L], L],
-        now: int,
         bytes_max: int,
     ) -> None:
         at = self._tick()
@@ -154,7 +160,7 @@ class Shelf:
         known = document.copy
         keys = publisher.keys()
         # A copy that is over, or that was signed by a key which is out, is not to be confirmed as unchanged.
-        may_be_confirmed = known is not None and known.under is keys and now < known.value.exp
+        may_be_confirmed = known is not None and known.under is keys and self._clock() < known.value.exp
         etag = known.etag if known is not None and may_be_confirmed else None
         try:
             fetched = self._fetcher.get(document.url, bytes_max=bytes_max, etag=etag)

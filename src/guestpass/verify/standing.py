@@ -89,7 +89,7 @@ class Standings:
             return (yield from self._asked(desk, token, claims, now))
         tick = self._tick()
         if not (listed.document.is_quiet(tick) and listed.cuts.is_quiet(tick)):
-            yield from self._poll(listed, now)
+            yield from self._poll(listed)
         if self.may_ask(desk) and self._is_stale(listed):
             try:
                 return (yield from self._asked(desk, token, claims, now))
@@ -97,10 +97,10 @@ class Standings:
                 pass  # then the stale lists must do, as long as they count
         return (yield from self._listed(desk, listed, claims, now))
 
-    def _poll(self, listed: ListInUse, now: int) -> Steps[None]:
+    def _poll(self, listed: ListInUse) -> Steps[None]:
         wanted = (
-            Wanted(listed.document, partial(self._shelf.fetch_statuses, listed, now)),
-            Wanted(listed.cuts, partial(self._shelf.fetch_cuts, listed, now)),
+            Wanted(listed.document, partial(self._shelf.fetch_statuses, listed)),
+            Wanted(listed.cuts, partial(self._shelf.fetch_cuts, listed)),
         )
         yield from up_to_date(self._flights, wanted, self._tick)
 

@@ -105,7 +105,13 @@ class Verifier:
         tick = time.monotonic if clock is time.time else clock
         fetcher = self._fetcher = HttpFetcher(http_client)
         self._flights = Flights()
-        self._shelf = Shelf(fetcher, tick, poll_seconds=settings.poll_seconds, stale_seconds=settings.max_stale_seconds)
+        self._shelf = Shelf(
+            fetcher,
+            clock=clock,
+            tick=tick,
+            poll_seconds=settings.poll_seconds,
+            stale_seconds=settings.max_stale_seconds,
+        )
         self._desks = Desks(settings, lambda place: Desk(place, settings, fetcher, tick), tick)
         key = settings.secret_key
         introspection = Introspection(settings.base, key, fetcher, tick) if key is not None else None
