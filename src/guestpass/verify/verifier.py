@@ -20,7 +20,7 @@ from guestpass.verify.introspection import Introspection
 from guestpass.verify.lists import Shelf
 from guestpass.verify.replay import ReplayGuard
 from guestpass.verify.session import Session
-from guestpass.verify.settings import Mode, Projects, read_settings
+from guestpass.verify.settings import Mode, Projects, Settings, read_settings
 from guestpass.verify.standing import Standings
 from guestpass.verify.steps import WAIT_SECONDS, Landing, Step, Steps
 from guestpass.verify.walk import Walk
@@ -83,8 +83,6 @@ class Verifier:
         prefix_word: str = "gp",
         http_client: httpx2.Client | None = None,
     ) -> None:
-        from guestpass.verify.fetching import HttpFetcher  # noqa: PLC0415 - it loads httpx2
-
         settings = self._settings = read_settings(
             issuer,
             audience=audience,
@@ -101,6 +99,12 @@ class Verifier:
             max_stale_seconds=max_stale_seconds,
             prefix_word=prefix_word,
         )
+        self._wire(settings, clock, http_client)
+        _all.add(self)
+
+    def _wire(self, settings: Settings, clock: Callable[[], float], http_client: httpx2.Client | None) -> None:
+        from guestpass.verify.fetching import HttpFetcher  # noqa: PLC0415 - it loads httpx2
+
         # A wall clock may be set; how old a list is must not depend on it. A clock of one's own rules both.
         tick = time.monotonic if clock is time.time else clock
         fetcher = self._fetcher = HttpFetcher(http_client)
@@ -117,7 +121,6 @@ class Verifier:
         introspection = Introspection(settings.base, key, fetcher, tick) if key is not None else None
         standings = Standings(settings, self._shelf, self._flights, introspection, tick)
         self._walk = Walk(self._desks, standings, self._flights, clock=clock, tick=tick)
-        _all.add(self)
 
     def verify(
         self, token: str | None, *, max_age_seconds: int | None = None, request_id: str | None = None
