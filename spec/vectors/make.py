@@ -1,5 +1,5 @@
-"""Write attacks.json and tokens.json, the vectors that every verifier of ours is tested against, and signatures.json,
-those of whoever signs requests.
+"""Write attacks.json and tokens.json, the vectors that every verifier of ours is tested against, signatures.json,
+those of whoever signs requests, and host-session.json, those of the host's session routes.
 
     python spec/vectors/make.py [--check]
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import attacks
+import host_sessions
 import signatures
 import tokens
 from expectations import EXPECT, KEYS
@@ -51,6 +52,8 @@ def main() -> None:
     files = {f"{module.__name__}.json": of_tokens(module.ABOUT, module.vectors()) for module in (attacks, tokens)}
     head = {"about": signatures.ABOUT, "keys": signatures.KEYS}
     files["signatures.json"] = document(head, signatures.vectors())
+    host_head = {"about": host_sessions.ABOUT, "secrets": host_sessions.SECRETS, "keys": host_sessions.KEYS}
+    files["host-session.json"] = document(host_head, host_sessions.vectors())
     for name, text in files.items():
         path = FOLDER / name
         if "--check" not in sys.argv[1:]:
