@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 
 import pytest
@@ -54,8 +55,12 @@ async def test_after_a_rewrap_the_new_key_alone_opens_everything(place):
     key = await make_store(settings_with(place, OLD))
     moved = await master_key.move(settings_with(place, NEW, OLD))
     assert moved.values == VALUES
+    assert (await master_key.move(settings_with(place, NEW, OLD))).values == 0
     service = await open_configured(settings_with(place, NEW))
     assert await works(service, key)
+    told = "SELECT detail FROM audit_events WHERE action = 'master_key.rewrapped'"
+    ((detail,),) = await service.store.read(lambda tx: tx.fetch(told))
+    assert json.loads(detail) == {"fingerprint": NEW.fingerprint, "version": NEW.version}, "and it is told once"
     await service.close()
     with pytest.raises(MasterKeyError, match=f"{OLD.fingerprint} does not open.+{NEW.fingerprint}"):
         await open_configured(settings_with(place, OLD))
@@ -104,13 +109,17 @@ class BreaksOff:
         return await self._store.write(act, item)
 
 
+async def nothing_more(tx):
+    pass
+
+
 @pytest.mark.parametrize("writes", range(1, 6))
 async def test_a_rewrap_that_was_broken_off_is_finished_by_the_next(place, writes):
     key = await make_store(settings_with(place, OLD))
     both = settings_with(place, NEW, OLD)
     service = await open_configured(both)
     with pytest.raises(ConnectionError):
-        await rewrap.rewrap(BreaksOff(service.store, writes), Sealer(NEW, OLD), NEW, SEALED)
+        await rewrap.rewrap(BreaksOff(service.store, writes), Sealer(NEW, OLD), NEW, SEALED, nothing_more)
     assert await works(service, key), "with both keys it serves in between"
     await service.close()
     assert not (await master_key.check(both)).is_whole

@@ -13,6 +13,7 @@ from guestpass.core.callers.api_key import Can
 from guestpass.core.callers.client_address import IpAddress
 from guestpass.core.callers.grant import Grant
 from guestpass.errors import Forbidden
+from guestpass.server.audit.service import COMMAND_LINE, NOWHERE, Where
 
 WORD = "key"
 SECRETS_HELD = 2  # a key that is being rotated has two, and is to look like every other, and like none
@@ -108,13 +109,14 @@ class Actor(NamedTuple):
 
     name: str
     key: ApiKey | None
+    where: Where = NOWHERE
 
     @classmethod
-    def of(cls, key: ApiKey) -> Actor:
-        return cls(key.public_id, key)
+    def of(cls, key: ApiKey, where: Where = NOWHERE) -> Actor:
+        return cls(key.public_id, key, where)
 
 
-OPERATOR = Actor("command line", None)
+OPERATOR = Actor(COMMAND_LINE, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

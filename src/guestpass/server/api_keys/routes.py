@@ -28,7 +28,7 @@ class ApiKeyRoutes:
         return answer(api.ApiKeyPage([await self._view(one) for one in found[:limit]], last))
 
     async def get(self, call: Exchange) -> Answer:
-        return answer(await self._view(await self._api_keys.get(call.parameters["id"], Actor.of(call.key))))
+        return answer(await self._view(await self._api_keys.get(call.parameters["id"], Actor.of(call.key, call.where))))
 
     async def create(self, call: Exchange) -> Answer:
         body: api.CreateRequest = call.body
@@ -45,18 +45,18 @@ class ApiKeyRoutes:
             await self._issuers.by_number(call.key.issuer),
             wishes.name_of(body.name),
             grant,
-            actor=Actor.of(call.key),
+            actor=Actor.of(call.key, call.where),
             signing=body.signing,
             riders=call.riders,
         )
         return await self._new(new)
 
     async def new_again(self, call: Exchange, made: MadeSecret) -> Answer:
-        return await self._new(await self._api_keys.again(made, Actor.of(call.key), call.key.issuer))
+        return await self._new(await self._api_keys.again(made, Actor.of(call.key, call.where), call.key.issuer))
 
     async def edit(self, call: Exchange) -> Answer:
         body: api.EditRequest = call.body
-        actor = Actor.of(call.key)
+        actor = Actor.of(call.key, call.where)
         key_id, issuer = await self._api_keys.target(call.parameters["id"], actor)
         edit = Edit(actor=actor, issuer=issuer, key_id=key_id, **_wished(body, self._clock()))
         return answer(await self._view(await self._api_keys.edit(edit, call.riders)))
@@ -64,14 +64,20 @@ class ApiKeyRoutes:
     async def rotate(self, call: Exchange) -> Answer:
         body: api.RotateRequest = call.body
         new = await self._api_keys.rotate(
-            call.parameters["id"], actor=Actor.of(call.key), overlap_seconds=body.overlap_seconds, riders=call.riders
+            call.parameters["id"],
+            actor=Actor.of(call.key, call.where),
+            overlap_seconds=body.overlap_seconds,
+            riders=call.riders,
         )
         return await self._new(new)
 
     async def revoke(self, call: Exchange) -> Answer:
         body: api.RevokeRequest = call.body
         revoked = await self._api_keys.revoke(
-            call.parameters["id"], actor=Actor.of(call.key), keep_sessions=body.keep_sessions, riders=call.riders
+            call.parameters["id"],
+            actor=Actor.of(call.key, call.where),
+            keep_sessions=body.keep_sessions,
+            riders=call.riders,
         )
         return answer(await self._view(revoked))
 

@@ -47,10 +47,14 @@ async def is_blocked(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
     return await sql.is_blocked(tx, issuer, customer_id)
 
 
-async def block(tx: Transaction, issuer: int, customer_id: bytes, *, now: int, by: str) -> None:
-    """Refuse the customer's mints from now on; his living sessions are ended by a cut in the same transaction."""
-    await sql.add_block(tx, issuer, customer_id, now=now, by=by)
+async def block(tx: Transaction, issuer: int, customer_id: bytes, *, now: int, by: str) -> bool:
+    """Refuse the customer's mints from now on; his living sessions are ended by a cut in the same transaction.
+
+    Say whether he was not blocked before.
+    """
+    return await sql.add_block(tx, issuer, customer_id, now=now, by=by)
 
 
-async def unblock(tx: Transaction, issuer: int, customer_id: bytes) -> None:
-    await sql.remove_block(tx, issuer, customer_id)
+async def unblock(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
+    """Allow his mints again; say whether he was blocked."""
+    return await sql.remove_block(tx, issuer, customer_id)

@@ -38,16 +38,20 @@ async def is_recorded(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
     return row is not None
 
 
-async def add_block(tx: Transaction, issuer: int, customer_id: bytes, *, now: int, by: str) -> None:
-    await tx.execute(
+async def add_block(tx: Transaction, issuer: int, customer_id: bytes, *, now: int, by: str) -> bool:
+    """Write a block; say whether it is new."""
+    written = await tx.execute(
         "INSERT INTO customer_blocks (issuer, customer_id, blocked_at, blocked_by) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         (issuer, customer_id, now, by),
     )
+    return written > 0
 
 
-async def remove_block(tx: Transaction, issuer: int, customer_id: bytes) -> None:
-    await tx.execute("DELETE FROM customer_blocks WHERE issuer = ? AND customer_id = ?", (issuer, customer_id))
+async def remove_block(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
+    """Take a block away; say whether there was one."""
+    gone = await tx.execute("DELETE FROM customer_blocks WHERE issuer = ? AND customer_id = ?", (issuer, customer_id))
+    return gone > 0
 
 
 async def is_blocked(tx: Transaction, issuer: int, customer_id: bytes) -> bool:

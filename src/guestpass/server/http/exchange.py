@@ -10,9 +10,10 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from guestpass.core.bounds import BODY_BYTES_MAX
-from guestpass.core.callers.client_address import ClientAddress, TrustedProxies
+from guestpass.core.callers.client_address import ClientAddress, TrustedProxies, network_of
 from guestpass.errors import PayloadTooLarge, Unauthorized, ValidationFailed
 from guestpass.server.api_keys.service import ApiKey
+from guestpass.server.audit.service import Where
 from guestpass.server.signed_requests.service import SignatureUse
 from guestpass.server.storage.store import Riders
 
@@ -80,6 +81,12 @@ class Exchange:
     def client_address(self) -> ClientAddress | None:
         """Where the call came from, past the proxies that are trusted; None where that is not known."""
         return self._proxies.client_of(self.peer, self.headers)
+
+    @property
+    def where(self) -> Where:
+        """From where the call came, as the audit log keeps it."""
+        address = self.client_address
+        return Where(None if address is None else network_of(address.ip), self.request_id)
 
     @property
     def key(self) -> ApiKey:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from guestpass.server.app import SEALED
+from guestpass.server.audit import service as audit
+from guestpass.server.audit.service import COMMAND_LINE, STORE, AuditEvent
 from guestpass.server.opening import (
     MASTER_KEY_FILE,
     NEXT_KEY_FILE,
@@ -18,6 +21,7 @@ from guestpass.server.opening import (
 from guestpass.server.operate.settings import Settings
 from guestpass.server.storage import facts, migrate, rewrap
 from guestpass.server.storage.sealing import VERSION_MAX, MasterKey, load_or_create_key_file, replace_key_file
+from guestpass.server.storage.store import Transaction
 
 
 class Moved(NamedTuple):
@@ -80,9 +84,15 @@ async def move(settings: Settings) -> Moved:
 async def _rewrapped(settings: Settings, key: MasterKey) -> int:
     store, sealer = await open_store(settings)
     try:
-        return await rewrap.rewrap(store, sealer, key, SEALED)
+        return await rewrap.rewrap(store, sealer, key, SEALED, partial(_named, key=key))
     finally:
         await store.close()
+
+
+async def _named(tx: Transaction, key: MasterKey) -> None:
+    detail = {"fingerprint": key.fingerprint, "version": key.version}
+    event = AuditEvent(issuer=STORE, action="master_key.rewrapped", actor=COMMAND_LINE, detail=detail)
+    await audit.record(tx, [event])
 
 
 def _version_after(key: MasterKey) -> int:

@@ -18,6 +18,8 @@ from msgspec import structs
 
 from guestpass.core import times
 from guestpass.server.app import open_service
+from guestpass.server.audit import service as audit
+from guestpass.server.audit.service import STORE, AuditEvent
 from guestpass.server.clock import Clock, system_clock
 from guestpass.server.opening import DATABASE_FILE, sealer_of
 from guestpass.server.operate.backup import (
@@ -151,6 +153,11 @@ async def _settle(settings: Settings, store: Store, sealer: Sealer, clock: Clock
         await signing_keys.forget_published(tx)
         await signed_requests.forget_before(tx, now)
         await copies.settle(tx)
+        detail = {
+            "before": times.of_milliseconds(before_ms),
+            "copiedAt": None if copied_at is None else times.of_seconds(copied_at),
+        }
+        await audit.record(tx, [AuditEvent(issuer=STORE, action="store.restored", actor=CALLER, detail=detail)])
         return [Restored(before_ms, copied_at) for _ in items]
 
     restored = await store.write(act, None)

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 from guestpass.core import ids
 from guestpass.core.tokens.kinds import ENVIRONMENTS, Environment
 from guestpass.errors import Conflict, NotFound, ValidationFailed
+from guestpass.server.audit import service as audit
+from guestpass.server.audit.service import COMMAND_LINE, STORE, SYSTEM, AuditEvent
 from guestpass.server.clock import Clock, Entropy
 from guestpass.server.projects import model, policy, sql
 from guestpass.server.projects.model import DEFAULT_PROJECT, WORD, Issuer, IssuerSettings, Project
@@ -59,7 +63,7 @@ class Issuers:
         """Make the project ``default`` where it is missing."""
 
         async def act(tx: Transaction, items: list[_New]) -> list[Project]:
-            return [await sql.add_if_new(tx, new.id, new.name, now=new.now) for new in items]
+            return await _make_each(tx, items, SYSTEM)
 
         return await self._store.write(act, self._new(DEFAULT_PROJECT))
 
@@ -69,7 +73,7 @@ class Issuers:
 
         async def act(tx: Transaction, items: list[_New]) -> list[Project | Exception]:
             await tx.lock(Locks.STORE, [0])
-            made = [await sql.add_if_new(tx, new.id, new.name, now=new.now) for new in items]
+            made = await _make_each(tx, items, COMMAND_LINE)
             return [
                 project if project.id == new.id else Conflict(f"There is a project of that name: {project.id}.")
                 for project, new in zip(made, items, strict=True)
@@ -165,15 +169,43 @@ class Issuers:
         )
 
 
+async def _make_each(tx: Transaction, items: list[_New], actor: str) -> list[Project]:
+    """Make projects; where there is one of that name, return it."""
+    made = [await sql.add_if_new(tx, new.id, new.name, now=new.now) for new in items]
+    events = [
+        AuditEvent(issuer=STORE, action="project.created", actor=actor, targets=(project.id,))
+        for project, new in zip(made, items, strict=True)
+        if project.id == new.id
+    ]
+    await audit.record(tx, events)
+    return made
+
+
 async def _set_each(tx: Transaction, items: list[_Change]) -> list[IssuerSettings | Exception]:
     await tx.lock(Locks.ISSUER, {item.issuer for item in items})
-    return [await _set(tx, item) for item in items]
+    outcomes: list[IssuerSettings | Exception] = []
+    events: list[AuditEvent] = []
+    for item in items:
+        before = await sql.settings_of(tx, item.issuer)
+        try:
+            after = policy.changed(before, item.changes)
+        except ValidationFailed as fault:
+            outcomes.append(fault)
+            continue
+        await sql.put_settings(tx, item.issuer, item.changes)
+        outcomes.append(after)
+        events += await _events_of(tx, item.issuer, before, after)
+    await audit.record(tx, events)
+    return outcomes
 
 
-async def _set(tx: Transaction, item: _Change) -> IssuerSettings | Exception:
-    try:
-        settings = policy.changed(await sql.settings_of(tx, item.issuer), item.changes)
-    except ValidationFailed as fault:
-        return fault
-    await sql.put_settings(tx, item.issuer, item.changes)
-    return settings
+async def _events_of(tx: Transaction, issuer: int, before: IssuerSettings, after: IssuerSettings) -> list[AuditEvent]:
+    shown: dict[str, object] = msgspec.to_builtins(after)
+    changed = {name: shown[name] for name, value in msgspec.to_builtins(before).items() if value != shown[name]}
+    if not changed:
+        return []
+    project_id = await sql.id_of(tx, model.project_number_of(issuer))
+    event = AuditEvent(
+        issuer=issuer, action="project.updated", actor=COMMAND_LINE, targets=(project_id,), detail={"settings": changed}
+    )
+    return [event]

@@ -29,6 +29,11 @@ async def numbers(tx: Transaction) -> list[int]:
     return [row[0] for row in await tx.fetch("SELECT number FROM projects ORDER BY number")]
 
 
+async def id_of(tx: Transaction, number: int) -> str:
+    ((project_id,),) = await tx.fetch("SELECT id FROM projects WHERE number = ?", (number,))
+    return str(project_id)
+
+
 async def by_id(store: Store, project_id: str) -> Project | None:
     return await _find(store, "id", project_id)
 

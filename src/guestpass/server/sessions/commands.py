@@ -141,7 +141,7 @@ async def _revoke(
         else:
             issuer = await issuer_of(service, *where)
             subject = ALL if user is None else Subject("user", service.derivation.customer_id(issuer.number, user))
-            ended = await service.sessions.end_many(EndMany(issuer.number, subject, ending))
+            ended = await service.sessions.end_many(EndMany(issuer.number, subject, ending, external_user_id=user))
             before = times.of_milliseconds(ended.cut.before_ms)
             revoked = {"revoked": ended.living, "before": before}
             text = _count(ended.living)

@@ -25,7 +25,7 @@ from guestpass.server.sessions.explaining import Explaining
 from guestpass.server.sessions.minting import Minting
 from guestpass.server.sessions.model import Made
 from guestpass.server.sessions.policy import check_host_id, invalid
-from guestpass.server.sessions.service import EndMany, Listing, Sessions, view_of
+from guestpass.server.sessions.service import EndMany, Listing, Sessions, Unblock, view_of
 from guestpass.server.sessions.verifying import Verifying
 
 OWN_SESSION = "session"  # revokedBy of a session that its own token ended
@@ -73,8 +73,9 @@ class SessionRoutes:
 
     async def revoke_token(self, call: Exchange) -> Answer:
         ending = self._sessions.ending(call.key.public_id)
-        at_ms, _ = await self._sessions.end_one(call.key.issuer, call.parameters["id"], ending, call.riders)
-        return answer(api.Revoked(call.parameters["id"], times.of_milliseconds(at_ms)))
+        session_id = call.parameters["id"]
+        at_ms, _ = await self._sessions.end_one(call.key.issuer, session_id, ending, call.riders, where=call.where)
+        return answer(api.Revoked(session_id, times.of_milliseconds(at_ms)))
 
     async def page(self, call: Exchange) -> Answer:
         issuer, query = call.key.issuer, call.query
@@ -102,11 +103,16 @@ class SessionRoutes:
             _only_one_named(body)
             if body.issued_before is not UNSET:
                 raise invalid("issuedBefore", "does not go with id: one session is named already")
-            at_ms, ended_now = await self._sessions.end_one(call.key.issuer, body.id, ending, call.riders)
+            at_ms, ended_now = await self._sessions.end_one(
+                call.key.issuer, body.id, ending, call.riders, where=call.where
+            )
             return answer(api.RevokeAnswer(int(ended_now), times.of_milliseconds(at_ms)))
         subject = self._subject(call.key.issuer, body)
         issued_before_ms = self._issued_before(body)
-        end = EndMany(call.key.issuer, subject, ending, issued_before_ms, must_exist=body.api_key_id is not UNSET)
+        end = EndMany(
+            call.key.issuer, subject, ending, issued_before_ms, must_exist=body.api_key_id is not UNSET,
+            external_user_id=None if body.external_user_id is UNSET else body.external_user_id, where=call.where,
+        )  # fmt: skip
         ended = await self._sessions.end_many(end, call.riders)
         return answer(api.RevokeAnswer(ended.living, times.of_milliseconds(ended.cut.before_ms)))
 
@@ -127,13 +133,17 @@ class SessionRoutes:
         verified = await self._verifying.bearer(call.token)
         session_id = verified.row.public_id
         ending = self._sessions.ending(OWN_SESSION)
-        at_ms, _ = await self._sessions.end_one(verified.issuer.number, session_id, ending, call.riders)
+        at_ms, _ = await self._sessions.end_one(
+            verified.issuer.number, session_id, ending, call.riders, where=call.where
+        )
         return answer(api.Revoked(session_id, times.of_milliseconds(at_ms)))
 
     async def block(self, call: Exchange) -> Answer:
         customer_id = _customer_id(call)
         ending = self._sessions.ending(call.key.public_id)
-        end = EndMany(call.key.issuer, Subject("user", customer_id), ending, block=True, must_exist=True)
+        end = EndMany(
+            call.key.issuer, Subject("user", customer_id), ending, block=True, must_exist=True, where=call.where
+        )
         ended = await self._sessions.end_many(end, call.riders)
         before = times.of_milliseconds(ended.cut.before_ms)
         return answer(
@@ -141,7 +151,8 @@ class SessionRoutes:
         )
 
     async def unblock(self, call: Exchange) -> Answer:
-        await self._sessions.unblock(call.key.issuer, _customer_id(call), call.riders)
+        unblock = Unblock(call.key.issuer, _customer_id(call), call.key.public_id, call.where)
+        await self._sessions.unblock(unblock, call.riders)
         return answer(api.BlockAnswer(call.parameters["id"], blocked=False))
 
     async def revoke_user(self, call: Exchange) -> Answer:
@@ -151,7 +162,10 @@ class SessionRoutes:
         customer_id = self._derivation.customer_id(call.key.issuer, body.external_user_id)
         ending = self._sessions.ending(call.key.public_id)
         subject = Subject("user", customer_id)
-        end = EndMany(call.key.issuer, subject, ending, block=body.block, external_user_id=body.external_user_id)
+        end = EndMany(
+            call.key.issuer, subject, ending, block=body.block, external_user_id=body.external_user_id, remember=True,
+            where=call.where,
+        )  # fmt: skip
         ended = await self._sessions.end_many(end, call.riders)
         return answer(
             api.UserRevokeAnswer(

@@ -14,12 +14,14 @@ from guestpass.core.revocation.cutoff import Ending, Status, status_of
 from guestpass.core.tokens import operations
 from guestpass.errors import NotFound, Unavailable
 from guestpass.server.api_keys import service as api_keys
+from guestpass.server.audit import service as audit
+from guestpass.server.audit.service import NOWHERE, AuditEvent, Where
 from guestpass.server.clock import Clock
 from guestpass.server.customers import service as customers
 from guestpass.server.projects.model import environment_of
 from guestpass.server.revocation import service as revocation
 from guestpass.server.revocation.service import CutMade, Subject
-from guestpass.server.sessions import index, sql
+from guestpass.server.sessions import index, recording, sql
 from guestpass.server.sessions.api import SessionPage, SessionView
 from guestpass.server.sessions.model import WORD, SessionRow
 from guestpass.server.storage.store import Locks, Riders, Store, Transaction
@@ -38,10 +40,14 @@ class EndOne(NamedTuple):
     issuer: int
     session_id: bytes
     ending: Ending
+    where: Where = NOWHERE
 
 
 class EndMany(NamedTuple):
-    """A cut; ``block``: refuse the customer (the subject) from now on."""
+    """A cut; ``block``: refuse the customer (the subject) from now on; ``remember``: record that there is one.
+
+    ``external_user_id``: of the subject, where it is a customer and the caller named him so.
+    """
 
     issuer: int
     subject: Subject
@@ -49,7 +55,16 @@ class EndMany(NamedTuple):
     issued_before_ms: int | None = None
     block: bool = False
     must_exist: bool = False
-    external_user_id: str | None = None  # names a customer who may never have been seen, and is remembered
+    external_user_id: str | None = None
+    remember: bool = False
+    where: Where = NOWHERE
+
+
+class Unblock(NamedTuple):
+    issuer: int
+    customer_id: bytes
+    by: str
+    where: Where = NOWHERE
 
 
 class Ended(NamedTuple):
@@ -96,12 +111,14 @@ class Sessions:
         """Say whether a session of this issuer is active now."""
         return bool((await self.page(Listing(issuer, None, None, "active", index.AFTER_ALL_IDS, 1))).data)
 
-    async def end_one(self, issuer: int, session_id: str, ending: Ending, riders: Riders = ()) -> tuple[int, bool]:
+    async def end_one(
+        self, issuer: int, session_id: str, ending: Ending, riders: Riders = (), *, where: Where = NOWHERE
+    ) -> tuple[int, bool]:
         """End a session; return (its end in Unix ms, whether this call ended it). Raises: NotFound."""
         key = ids.decode(WORD, session_id)
         if key is None:
             raise NotFound("There is no such session.")
-        at_ms, ended_now = await self._store.write(_end_each, EndOne(issuer, key, ending), riders)
+        at_ms, ended_now = await self._store.write(_end_each, EndOne(issuer, key, ending, where), riders)
         if ended_now:
             self._tally.revoked("session")
         return at_ms, ended_now
@@ -117,15 +134,16 @@ class Sessions:
             living = None
         return Ended(made, blocked, living)
 
-    async def unblock(self, issuer: int, customer_id: bytes, riders: Riders = ()) -> None:
+    async def unblock(self, unblock: Unblock, riders: Riders = ()) -> None:
         """Raises: NotFound."""
-        await self._store.write(_unblock_each, (issuer, customer_id), riders)
+        await self._store.write(_unblock_each, unblock, riders)
 
 
 async def _end_each(tx: Transaction, items: list[EndOne]) -> list[tuple[int, bool] | Exception]:
     outcomes: list[tuple[int, bool] | Exception] = []
+    events: list[AuditEvent] = []
     await tx.lock(Locks.SESSION, [int.from_bytes(item.session_id[-4:], "big") for item in items])
-    for issuer, session_id, ending in items:
+    for issuer, session_id, ending, where in items:
         found = await sql.find(tx, issuer, session_id)
         if found is None:
             outcomes.append(NotFound("There is no such session."))
@@ -133,36 +151,53 @@ async def _end_each(tx: Transaction, items: list[EndOne]) -> list[tuple[int, boo
         before = await _ending(tx, found)
         await revocation.end_one(tx, issuer, session_id, ending, found[0].entry)
         outcomes.append((before.at_ms if before else ending.at_ms, before is None))
+        if before is None:
+            events.append(recording.session_revoked(found[0], ending.by, where, reissue=ending.reissue))
+    await audit.record(tx, events)
     return outcomes
 
 
 async def _cut_each(tx: Transaction, items: list[EndMany]) -> list[tuple[CutMade, bool] | Exception]:
     outcomes: list[tuple[CutMade, bool] | Exception] = []
+    events: list[AuditEvent] = []
     await revocation.lock_issuers(tx, {end.issuer for end in items})
     for end in items:
         if end.must_exist and not await _subject_exists(tx, end.issuer, end.subject):
             outcomes.append(NotFound(f"There is no such {_NAMES[end.subject.kind]}."))
             continue
-        if end.external_user_id is not None:
-            await customers.remember(
-                tx, end.issuer, end.subject.key, end.external_user_id, now=end.ending.at_ms // 1000
-            )
-        if end.block:
-            await customers.block(tx, end.issuer, end.subject.key, now=end.ending.at_ms // 1000, by=end.ending.by)
+        now = end.ending.at_ms // 1000
+        if end.remember and end.external_user_id is not None:
+            await customers.remember(tx, end.issuer, end.subject.key, end.external_user_id, now=now)
+        newly_blocked = end.block and await customers.block(tx, end.issuer, end.subject.key, now=now, by=end.ending.by)
         made = await revocation.cut(tx, end.issuer, end.subject, end.ending, issued_before_ms=end.issued_before_ms)
         blocked = end.subject.kind == "user" and await customers.is_blocked(tx, end.issuer, end.subject.key)
         outcomes.append((made, blocked))
+        events += _events_of(end, made, newly_blocked=newly_blocked)
+    await audit.record(tx, events)
     return outcomes
 
 
-async def _unblock_each(tx: Transaction, items: list[tuple[int, bytes]]) -> list[Exception | None]:
+def _events_of(end: EndMany, made: CutMade, *, newly_blocked: bool) -> list[AuditEvent]:
+    """Of a cut and a block, tell what is new. Of one who was blocked before there was nothing to end."""
+    events: list[AuditEvent] = []
+    if made.is_new and (newly_blocked or not end.block):
+        events.append(recording.sessions_revoked(made, end.where, end.external_user_id))
+    if newly_blocked:
+        events.append(recording.customer_blocked(made, end.where, end.external_user_id))
+    return events
+
+
+async def _unblock_each(tx: Transaction, items: list[Unblock]) -> list[Exception | None]:
     outcomes: list[Exception | None] = []
-    for issuer, customer_id in items:
-        if await _customer_exists(tx, issuer, customer_id):
-            await customers.unblock(tx, issuer, customer_id)
-            outcomes.append(None)
-        else:
+    events: list[AuditEvent] = []
+    for issuer, customer_id, by, where in items:
+        if not await _customer_exists(tx, issuer, customer_id):
             outcomes.append(NotFound("There is no such customer."))
+            continue
+        if await customers.unblock(tx, issuer, customer_id):
+            events.append(recording.customer_unblocked(issuer, customer_id, by, where))
+        outcomes.append(None)
+    await audit.record(tx, events)
     return outcomes
 
 

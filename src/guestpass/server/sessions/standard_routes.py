@@ -97,7 +97,9 @@ class StandardRoutes:
         _require_same_issuer(call.caller, verified.issuer)
         by = OWN_SESSION if call.caller is None else call.caller.public_id
         ending = self._sessions.ending(by)
-        await self._sessions.end_one(verified.issuer.number, verified.row.public_id, ending, call.riders)
+        await self._sessions.end_one(
+            verified.issuer.number, verified.row.public_id, ending, call.riders, where=call.where
+        )
         return answer(Nothing())
 
     async def forward_auth(self, call: Exchange) -> Answer:

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 from guestpass.core.callers import secret_text
 from guestpass.core.jose.jwk import SigningKey
 from guestpass.errors import Conflict, NotFound, RequestError
+from guestpass.server.audit import service as audit
+from guestpass.server.audit.service import COMMAND_LINE, SYSTEM
 from guestpass.server.clock import Entropy
 from guestpass.server.projects.service import Issuer
-from guestpass.server.signing_keys import making, policy, sql
+from guestpass.server.signing_keys import making, policy, recording, sql
 from guestpass.server.signing_keys.model import SigningAlgorithm, StoredKey
 from guestpass.server.signing_keys.policy import Publish, Schedule, State, Step
 from guestpass.server.storage.sealing import Sealer
@@ -69,13 +71,17 @@ class Change(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """An act's item. ``spare``: a key made before the transaction, for the case that one is needed."""
+    """An act's item. ``spare``: a key made before the transaction, for the case that one is needed.
+
+    ``actor``: as the audit log names him.
+    """
 
     issuer: int
     spare: SigningKey | None = None
     signs_in_ms: int | None = None
     kid: str = ""
     algorithm: SigningAlgorithm | None = None
+    actor: str = COMMAND_LINE
 
 
 class Rotation:
@@ -147,7 +153,7 @@ class Rotation:
             stored, now_ms = keys.stored, keys.now_ms
             if self._due(keys, wanted) or policy.to_erase(stored, now_ms) or policy.to_forget(stored, now_ms):
                 spare = await asyncio.to_thread(making.new_key, self._algorithm)
-                yield await self._store.write(self._keep, _Asked(keys.issuer, spare, algorithm=wanted))
+                yield await self._store.write(self._keep, _Asked(keys.issuer, spare, algorithm=wanted, actor=SYSTEM))
 
     async def _write_with_spare(
         self, act: Act[_Asked, Change], issuer: Issuer, *, is_secret: bool, **more: Any
@@ -166,7 +172,7 @@ class Rotation:
             if asked.spare is None or is_secret != (asked.spare.algorithm == "HS256"):
                 raise Conflict(_TURNED)
             step = policy.rotation(keys.stored, keys.now_ms, secret=is_secret, signs_in_ms=asked.signs_in_ms)
-            return await self._take(tx, keys, step, asked.spare)
+            return await self._take(tx, keys, step, asked)
 
         return await _each(tx, items, one)
 
@@ -179,10 +185,11 @@ class Rotation:
                 return Change(keys)
             await sql.set_revoked(tx, keys.issuer, key.kid, keys.now_ms)
             await sql.erase(tx, keys.issuer, key.kid)
+            await audit.record(tx, [recording.revoked(keys.issuer, key.kid, asked.actor)])
             left = await _of(tx, keys.issuer)
             signed = keys.state_of(key) == "signing"
             step = policy.replacement(left.stored, left.now_ms, secret=key.is_secret) if signed else None
-            return await self._take(tx, left, step, asked.spare)
+            return await self._take(tx, left, step, asked)
 
         return await _each(tx, items, one)
 
@@ -190,16 +197,18 @@ class Rotation:
         async def one(keys: Keys, asked: _Asked) -> Change:
             if policy.accepted(keys.stored, keys.now_ms, secret=True):
                 raise Conflict(_ALREADY_SECRET)
-            return await self._take(tx, keys, Publish(keys.now_ms + policy.SWITCH_MS), asked.spare)
+            return await self._take(tx, keys, Publish(keys.now_ms + policy.SWITCH_MS), asked)
 
         return await _each(tx, items, one)
 
     async def _use_setting(self, tx: Transaction, items: list[_Asked]) -> list[Change | Exception]:
-        async def one(keys: Keys, _: _Asked) -> Change:
+        async def one(keys: Keys, asked: _Asked) -> Change:
             if not policy.uses_secret(keys.stored, keys.now_ms):
                 raise Conflict(_NOT_SECRET)
             for key in policy.accepted(keys.stored, keys.now_ms, secret=True):
-                await sql.set_retires_at(tx, keys.issuer, key.kid, keys.now_ms + policy.SWITCH_MS)
+                ends_at_ms = keys.now_ms + policy.SWITCH_MS
+                await sql.set_retires_at(tx, keys.issuer, key.kid, ends_at_ms)
+                await audit.record(tx, [recording.retired(keys.issuer, key.kid, ends_at_ms, asked.actor)])
             return Change(await _of(tx, keys.issuer))
 
         return await _each(tx, items, one)
@@ -207,24 +216,26 @@ class Rotation:
     async def _keep(self, tx: Transaction, items: list[_Asked]) -> list[Change | Exception]:
         async def one(keys: Keys, asked: _Asked) -> Change:
             step = self._due(keys, asked.algorithm)  # asked again: another server may have been first
-            return await self._take(tx, keys, step, asked.spare)
+            return await self._take(tx, keys, step, asked)
 
         return await _each(tx, items, one)
 
     def _due(self, keys: Keys, algorithm: SigningAlgorithm | None) -> Step | None:
         return policy.due(keys.stored, keys.now_ms, key_days=self._key_days, algorithm=algorithm)
 
-    async def _take(self, tx: Transaction, keys: Keys, step: Step | None, spare: SigningKey | None) -> Change:
-        made = None
+    async def _take(self, tx: Transaction, keys: Keys, step: Step | None, asked: _Asked) -> Change:
+        made, spare, issuer = None, asked.spare, keys.issuer
         if isinstance(step, Schedule):
-            await sql.set_signs_from(tx, keys.issuer, step.key.kid, step.signs_from_ms)
+            await sql.set_signs_from(tx, issuer, step.key.kid, step.signs_from_ms)
+            await audit.record(tx, [recording.activated(issuer, step.key.kid, step.signs_from_ms, asked.actor)])
         elif step is not None and spare is not None:
             if step.in_place_of is not None:
-                await sql.set_retires_at(tx, keys.issuer, step.in_place_of.kid, keys.now_ms)
+                await sql.set_retires_at(tx, issuer, step.in_place_of.kid, keys.now_ms)
             made = await making.sealed(
-                tx, spare, keys.issuer, self._sealer, now_ms=keys.now_ms, signs_from_ms=step.signs_from_ms
+                tx, spare, issuer, self._sealer, now_ms=keys.now_ms, signs_from_ms=step.signs_from_ms
             )
-            await sql.add(tx, keys.issuer, made)
+            await sql.add(tx, issuer, made)
+            await audit.record(tx, recording.made(issuer, made, asked.actor))
         return Change(await _of(tx, keys.issuer), made)
 
 

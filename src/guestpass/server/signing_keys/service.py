@@ -15,9 +15,11 @@ from guestpass.core.jose.jwk import SigningKey, import_verifying_key
 from guestpass.core.tokens.inspection import HS256_ALONE
 from guestpass.core.tokens.keys import KeySet
 from guestpass.errors import JwtConfigurationError
+from guestpass.server.audit import service as audit
+from guestpass.server.audit.service import SYSTEM
 from guestpass.server.clock import Clock
 from guestpass.server.projects.service import Issuer
-from guestpass.server.signing_keys import making, policy, sql
+from guestpass.server.signing_keys import making, policy, recording, sql
 from guestpass.server.signing_keys.making import SEALED_KEYS
 from guestpass.server.signing_keys.model import ASYMMETRIC, IssuerKeys, Signer, SigningAlgorithm, StoredKey
 from guestpass.server.signing_keys.policy import Duties
@@ -156,6 +158,7 @@ class Keyring:
             if not policy.accepted(await sql.of_issuer(tx, issuer), now_ms, secret=False):
                 stored = await making.sealed(tx, key, issuer, self._sealer, now_ms=now_ms, signs_from_ms=now_ms)
                 await sql.add(tx, issuer, stored)
+                await audit.record(tx, recording.made(issuer, stored, SYSTEM))
         return [None] * len(items)
 
 

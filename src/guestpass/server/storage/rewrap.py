@@ -7,7 +7,7 @@ under another is sealed anew, batch by batch. It can be broken off anywhere and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -18,15 +18,26 @@ from guestpass.server.storage.store import Row, Store, Transaction
 BATCH = 200  # values of one transaction: some milliseconds
 
 
-async def rewrap(store: Store, sealer: Sealer, key: MasterKey, columns: Sequence[SealedColumn]) -> int:
+async def rewrap(
+    store: Store,
+    sealer: Sealer,
+    key: MasterKey,
+    columns: Sequence[SealedColumn],
+    named: Callable[[Transaction], Awaitable[None]],
+) -> int:
     """Seal every value under ``key``, which ``sealer`` has beside the one before; return how many were not yet.
+
+    ``named``: called in the transaction in which the store names a key that is not the one it named before.
 
     Raises: MasterKeyError where a value is sealed under a key that ``sealer`` lacks, Unavailable.
     """
 
     async def name(tx: Transaction, items: list[None]) -> list[None]:
-        sealer.named(await facts.master_key_fingerprint(tx) or key.fingerprint)
+        before = await facts.master_key_fingerprint(tx)
+        sealer.named(before or key.fingerprint)
         await facts.name_master_key(tx, key.fingerprint)
+        if before != key.fingerprint:
+            await named(tx)
         return items
 
     await store.write(name, None)

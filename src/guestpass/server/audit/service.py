@@ -1,0 +1,74 @@
+"""Record what was done, in the transaction that does it: either both are there, or neither."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from guestpass.core import ids
+from guestpass.core.audit.commitments import SALT_BYTES, commitment
+from guestpass.core.jose import base64url
+from guestpass.server.audit import sql
+from guestpass.server.audit.model import (
+    COMMAND_LINE,
+    NOWHERE,
+    STORE,
+    SYSTEM,
+    WORD,
+    Action,
+    AuditEvent,
+    EventRow,
+    Where,
+)
+from guestpass.server.storage.store import Transaction
+
+__all__ = [
+    "COMMAND_LINE", "NOWHERE", "STORE", "SYSTEM", "WORD", "Action", "AuditEvent", "Where", "record",
+]  # fmt: skip
+
+_json = msgspec.json.Encoder(order="deterministic")
+
+
+async def record(tx: Transaction, events: Sequence[AuditEvent]) -> None:
+    """Write the events of an act, all in one statement. What changes nothing is no event, and what is refused none.
+
+    They keep their order, and their times are the store's own: nobody's clock puts one before another.
+    """
+    if not events:
+        return
+    now_ms = await tx.now_ms()
+    # The kernel is asked here, not a pool of the process: acts run in threads of the store.
+    event_ids = sorted(ids.time_ordered(now_ms, os.urandom(ids.ENTROPY_BYTES)) for _ in events)
+    rows = [_row(event, event_id) for event, event_id in zip(events, event_ids, strict=True)]
+    targets = [
+        (row.issuer, target, row.id)
+        for event, row in zip(events, rows, strict=True)
+        for target in sorted({*event.targets})
+    ]
+    await sql.add(tx, rows, targets)
+
+
+def _row(event: AuditEvent, event_id: bytes) -> EventRow:
+    personal = dict(event.personal)
+    if event.where.network is not None:
+        personal["network"] = event.where.network
+    salts = {name: os.urandom(SALT_BYTES) for name in personal}
+    return EventRow(
+        id=event_id,
+        issuer=event.issuer,
+        action=event.action,
+        actor=event.actor,
+        request_id=event.where.request_id,
+        targets=_text(event.targets),
+        detail=_text(event.detail),
+        commitments=_text(
+            {name: base64url.encode(commitment(salts[name], name, value)) for name, value in personal.items()}
+        ),
+        personal=_text({name: [base64url.encode(salts[name]), value] for name, value in personal.items()}),
+    )
+
+
+def _text(value: Mapping[str, object] | Sequence[str]) -> str:
+    return _json.encode(value).decode()
