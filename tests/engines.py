@@ -75,7 +75,7 @@ async def transaction(store):
                 connection.execute("ROLLBACK")
     else:
         async with store._writers.lent(_BEGIN) as connection:
-            yield PostgresTransaction(connection, None)
+            yield PostgresTransaction(connection, None, {})
             await connection.execute("ROLLBACK")
 
 

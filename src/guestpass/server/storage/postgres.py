@@ -11,7 +11,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
@@ -55,6 +55,8 @@ _FAULTS = (
 )
 _PARAMETER = re.compile(r"\?(\d*)")
 
+Inserts: TypeAlias = dict[tuple[str, tuple[str, ...]], str]  # by table and columns: the statement that inserts rows
+
 
 @lru_cache(maxsize=1024)
 def to_postgres(sql: str) -> str:
@@ -74,9 +76,10 @@ class PostgresTransaction:
 
     dialect: Dialect = "postgresql"
 
-    def __init__(self, connection: asyncpg.Connection, clock: Clock | None) -> None:
+    def __init__(self, connection: asyncpg.Connection, clock: Clock | None, inserts: Inserts) -> None:
         self._connection = connection
         self._clock = clock
+        self._inserts = inserts
         self._cursors = 0
 
     async def fetch(self, sql: str, parameters: Row = ()) -> list[Row]:
@@ -97,14 +100,18 @@ class PostgresTransaction:
     async def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
         """One array a column, taken apart by the server: a hundred rows are one short statement."""
         if rows:
-            statement = await self._connection.prepare(_one_row(table, columns))
-            types = [parameter.name for parameter in statement.get_parameters()]
-            arrays = ", ".join(f"${place}::{name}[]" for place, name in enumerate(types, 1))
-            names = ", ".join(columns)
-            await self._connection.execute(
-                f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})",  # noqa: S608 - names of ours
-                *zip(*rows, strict=True),
-            )
+            statement = self._inserts.get((table, columns))
+            if statement is None:
+                statement = await self._insert_into(table, columns)
+                self._inserts[table, columns] = statement
+            await self._connection.execute(statement, *zip(*rows, strict=True))
+
+    async def _insert_into(self, table: str, columns: tuple[str, ...]) -> str:
+        """Return the statement that inserts rows; the server is asked for the columns' types, which takes two more trips."""
+        one_row = await self._connection.prepare(_one_row(table, columns))
+        types = [parameter.name for parameter in one_row.get_parameters()]
+        arrays = ", ".join(f"${place}::{name}[]" for place, name in enumerate(types, 1))
+        return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608 - names of ours
 
     async def each(self, sql: str, parameters: Row = ()) -> AsyncIterator[Row]:
         self._cursors += 1
@@ -163,6 +170,7 @@ class PostgresStore:
     ) -> None:
         self.tally = tally or Tally()
         self._clock = clock
+        self._inserts: Inserts = {}
         self._hosts = Hosts(url, statement_cache_size=512 if prepared_statements else 0)
         self._lanes = Lanes(self._commit, self.tally)
         self._writers = Connections(self._hosts.connect, LANES)
@@ -189,7 +197,7 @@ class PostgresStore:
     async def read(self, query: Query[Answer]) -> Answer:
         with _answered():
             async with asyncio.timeout(READ_SECONDS_MAX), self._readers.lent(_BEGIN_READING) as connection:
-                return await _ended(connection, query(PostgresTransaction(connection, self._clock)))
+                return await _ended(connection, query(PostgresTransaction(connection, self._clock, self._inserts)))
 
     async def run_script(
         self, choose: Callable[[Transaction], Coroutine[Any, Any, str | None]], *, seconds: float
@@ -200,7 +208,7 @@ class PostgresStore:
         """
         try:
             async with asyncio.timeout(seconds), _alone(self._hosts.connect) as connection:
-                script = await choose(PostgresTransaction(connection, self._clock))
+                script = await choose(PostgresTransaction(connection, self._clock, self._inserts))
                 if script:
                     await connection.execute(script)
         except (asyncpg.PostgresError, *_FAULTS) as fault:
@@ -228,7 +236,9 @@ class PostgresStore:
 
     async def _in_transaction(self, group: list[Waiting]) -> list[Any]:
         async with asyncio.timeout(HANG_SECONDS), self._writers.lent(_BEGIN) as connection:
-            return await _ended(connection, run_together(PostgresTransaction(connection, self._clock), group))
+            return await _ended(
+                connection, run_together(PostgresTransaction(connection, self._clock, self._inserts), group)
+            )
 
 
 @contextlib.asynccontextmanager
