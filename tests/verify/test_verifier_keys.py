@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from verifying import Api
 
+from guestpass.core.jose.jwk import hmac_key
 from guestpass.core.tokens import kinds
 from guestpass.errors import GuestpassError, Unavailable
 from guestpass.testing.issuer import new_key
@@ -299,6 +300,20 @@ def test_a_secret_accepts_hs256_alone_and_lists_by_published_keys(service):
     issuer.revoke(token)
     api.clock.advance(seconds=5)
     assert api.code(token) == "ok", "a list sealed with the secret is refused, and the old one still counts"
+
+
+def test_while_a_secret_takes_over_from_another_both_verify(service):
+    """Each secret stands for the ``kid`` that it gives, as the server's do."""
+    issuer = service.issuer(algorithm="HS256")
+    before, after, third = (hmac_key(letter * 40) for letter in (b"a", b"b", b"c"))
+    api = Api(issuer, secret=[after.secret, before.secret.decode()])
+    for key in (before, after):
+        issuer.key = key
+        assert api.code(issuer.mint()) == "ok"
+    issuer.key = third
+    assert api.code(issuer.mint()) == "TOKEN_KEY_UNKNOWN"
+    issuer.key = hmac_key(third.secret, kid=after.kid)
+    assert api.code(issuer.mint()) == "TOKEN_SIGNATURE_INVALID"
 
 
 def test_without_the_secret_an_hs256_token_is_refused(service):

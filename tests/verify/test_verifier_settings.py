@@ -92,7 +92,7 @@ def test_but_nowhere_that_is_not_the_place_of_this_issuers_keys(url):
         ("mode", ["online", "", None]),
         ("projects", ["some", "", None, True]),
         ("algorithms", [(), ("HS256",), ("ES256", "HS256"), ("none",), "ES256", ("es256",)]),
-        ("secret", ["short", b"short", "x" * 1025, b"-----BEGIN PUBLIC KEY-----" + b"x" * 30, "\ud83e" * 40]),
+        ("secret", ["short", b"short", "x" * 1025, b"-----BEGIN PUBLIC KEY-----" + b"x" * 30, "\ud83e" * 40, [], [32], ["s" * 40, "short"]]),
         ("keys", [{}, {"keys": []}, {"keys": [SHARED_SECRET.private_jwk()]}, [SHARED_SECRET.private_jwk()], [{"kty": "EC"}], [],
                   {"keys": "x"}, [PUBLIC, PUBLIC]]),
         ("secret_key", ["pk_test_x", "sk_test_", "sk_live_" + "a" * 40, SECRET_KEY + "\n"[:0] + " x"]),

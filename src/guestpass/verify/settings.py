@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from guestpass.core import ids
 from guestpass.core.addresses import fault_of_address
@@ -27,6 +27,7 @@ from guestpass.verify.replay import ReplayGuard
 
 Mode = Literal["hybrid", "offline", "introspect"]
 Projects = Literal["one", "all"]
+Secret: TypeAlias = str | bytes | Sequence[str | bytes]
 JWKS_PATH = "/.well-known/jwks.json"
 
 POLL_SECONDS = (1, 3600)
@@ -98,7 +99,7 @@ def read_settings(  # noqa: PLR0913 - one argument each of Verifier
     algorithms: Iterable[Algorithm],
     jwks_url: str | None,
     keys: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None,
-    secret: str | bytes | None,
+    secret: Secret | None,
     secret_key: str | None,
     replay_guard: ReplayGuard | None,
     mode: Mode,
@@ -129,7 +130,7 @@ def read_settings(  # noqa: PLR0913 - one argument each of Verifier
         poll_seconds=_within("poll_seconds", poll_seconds, POLL_SECONDS),
         max_stale_seconds=_within("max_stale_seconds", max_stale_seconds, MAX_STALE_SECONDS),
         prefix_word=prefix_word,
-        static_keys=published_keys if secret is None else _secret(secret),
+        static_keys=published_keys if secret is None else _secrets(secret),
         published_keys=published_keys,
         secret_key=key,
         replay_guard=_replay_guard(replay_guard),
@@ -193,12 +194,21 @@ def _static_keys(keys: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None) -
     return KeySet(admitted)
 
 
-def _secret(secret: str | bytes) -> KeySet:
+def _secrets(secret: Secret) -> KeySet:
+    """One secret stands for any ``kid``; several, while one takes over from another, for the ``kid`` that each gives."""
     try:
-        octets = secret.encode() if isinstance(secret, str) else bytes(secret)
-        return KeySet([], only=hmac_key(octets, kid=_SECRET_NAME).verifying_key)
-    except (KeyRefused, UnicodeEncodeError) as fault:
+        if isinstance(secret, str | bytes):
+            return KeySet([], only=hmac_key(_octets(secret), kid=_SECRET_NAME).verifying_key)
+        keys = [hmac_key(_octets(one)).verifying_key for one in secret]
+    except (KeyRefused, UnicodeEncodeError, TypeError) as fault:
         raise _refused("secret", f"cannot be used: {fault}") from None
+    if not keys:
+        raise _refused("secret", "names no secret")
+    return KeySet(keys)
+
+
+def _octets(secret: str | bytes) -> bytes:
+    return secret.encode() if isinstance(secret, str) else bytes(memoryview(secret))  # bytes(32) would be 32 zeros
 
 
 def _secret_key(secret_key: str | None, mode: Mode, environment: Environment) -> str | None:

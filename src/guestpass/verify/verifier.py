@@ -20,7 +20,7 @@ from guestpass.verify.introspection import Introspection
 from guestpass.verify.lists import Shelf
 from guestpass.verify.replay import ReplayGuard
 from guestpass.verify.session import Session
-from guestpass.verify.settings import Mode, Projects, Settings, read_settings
+from guestpass.verify.settings import Mode, Projects, Secret, Settings, read_settings
 from guestpass.verify.standing import Standings
 from guestpass.verify.steps import WAIT_SECONDS, Landing, Step, Steps
 from guestpass.verify.walk import Walk
@@ -47,7 +47,8 @@ class Verifier:
         jwks_url: Where an issuer that was replaced, or that is reached under another name, publishes its keys; it ends
             with ``/test/.well-known/jwks.json`` or ``/live/…``. Lists are fetched beside it.
         keys: A JWK Set, or public JWKs, in place of those that are published; then no key is ever fetched.
-        secret: Of an HS256 project, 32 to 1 024 bytes (text counts as UTF-8). Then HS256 alone is accepted.
+        secret: Of an HS256 project, 32 to 1 024 bytes (text counts as UTF-8); while one takes over from another, a list of
+            both. Then HS256 alone is accepted.
         secret_key: ``sk_…`` that may ``verify``, to ask the server; else ``GUESTPASS_SECRET_KEY``.
         replay_guard: Counts the uses of tokens with ``max_uses``.
         mode: ``"offline"``: no call a token, and opaque ones are refused. ``"introspect"``: the server is asked about
@@ -72,7 +73,7 @@ class Verifier:
         algorithms: Iterable[Algorithm] = ("ES256", "EdDSA", "RS256"),
         jwks_url: str | None = None,
         keys: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
-        secret: str | bytes | None = None,
+        secret: Secret | None = None,
         secret_key: str | None = None,
         replay_guard: ReplayGuard | None = None,
         mode: Mode = "hybrid",

@@ -102,11 +102,13 @@ def signing_key_from_private(
     return _signing_key_of_object(private_key, _checked_kid(kid))
 
 
-def hmac_key(secret: bytes, *, kid: str) -> SigningKey:
-    """Admit an HS256 secret of 32 to 1024 bytes that is not a public key in disguise.
+def hmac_key(secret: bytes, *, kid: str | None = None) -> SigningKey:
+    """Admit an HS256 secret of 32 to 1024 bytes that is not a public key in disguise. ``kid``: its thumbprint by default.
 
     Raises: KeyRefused (ValueError).
     """
+    if kid is None:
+        kid = thumbprint({"kty": "oct", "k": base64url.encode(secret)})
     return _hs256.signing_key_of(secret, _checked_kid(kid))
 
 

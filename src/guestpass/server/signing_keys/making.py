@@ -8,8 +8,7 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from guestpass.core.callers import secret_text
-from guestpass.core.jose import base64url
-from guestpass.core.jose.jwk import SigningKey, hmac_key, import_signing_key, signing_key_from_private, thumbprint
+from guestpass.core.jose.jwk import SigningKey, hmac_key, import_signing_key, signing_key_from_private
 from guestpass.core.tokens.kinds import Environment
 from guestpass.errors import JwtConfigurationError
 from guestpass.server.signing_keys.model import SigningAlgorithm, StoredKey
@@ -42,8 +41,7 @@ def new_secret(environment: Environment, entropy: bytes) -> NewSecret:
     Its ``kid`` is its thumbprint, so that whoever holds the secret knows the ``kid`` too.
     """
     text = secret_text.with_checksum(f"hs_{environment}_{secret_text.encode(entropy)}")
-    kid = thumbprint({"kty": "oct", "k": base64url.encode(text.encode())})
-    return NewSecret(hmac_key(text.encode(), kid=kid), text)
+    return NewSecret(hmac_key(text.encode()), text)
 
 
 async def sealed(
