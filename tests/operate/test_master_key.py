@@ -9,12 +9,13 @@ import pytest
 
 from engines import migrated
 from guestpass.server.api_keys.service import OPERATOR
-from guestpass.server.app import SEALED, open_configured
+from guestpass.server.app import SEALED, create_app, open_configured
 from guestpass.server.opening import MASTER_KEY_FILE, NEXT_KEY_FILE
 from guestpass.server.operate import master_key
 from guestpass.server.operate.settings import Settings
 from guestpass.server.storage import rewrap
 from guestpass.server.storage.sealing import MasterKey, MasterKeyError, Sealer
+from http_caller import Http
 
 OLD, NEW = MasterKey(1, bytes(range(32))), MasterKey(2, bytes(32))
 VALUES = 6  # the store's own secret, three signing keys, and one of an API key, which stands twice
@@ -94,6 +95,28 @@ async def test_servers_that_have_both_keys_go_on_while_the_store_moves(place):
     assert await works(both, key)
     await both.close()
     assert (await master_key.check(settings_with(place, NEW))).is_whole, "nothing was sealed under the old key since"
+
+
+async def test_an_answer_is_given_again_while_the_key_before_is_held_and_never_made_twice_after(place):
+    """Kept answers are not moved: to open one takes the request's own key, which the store has not."""
+    key = await make_store(settings_with(place, OLD))
+
+    async def mint_at(settings):
+        service = await open_configured(settings)
+        reply = await Http(create_app(service)).post(
+            "/v1/session-tokens", {"externalUserId": "ada"}, bearer=key.secret, headers={"Idempotency-Key": "order-1"}
+        )
+        page = await Http(create_app(service)).get("/v1/sessions", bearer=key.secret)
+        await service.close()
+        assert len(page.json["data"]) == 1
+        return reply
+
+    first = await mint_at(settings_with(place, OLD))
+    await master_key.move(settings_with(place, NEW, OLD))
+    again = await mint_at(settings_with(place, NEW, OLD))
+    assert (again.status, again.header("idempotency-replayed")) == (201, "true")
+    assert again.json["sessionToken"] == first.json["sessionToken"]
+    assert (await mint_at(settings_with(place, NEW))).code == "CONFLICT"
 
 
 class BreaksOff:
