@@ -42,4 +42,13 @@ const WORDS: Record<SignedOutReason, { readonly title: string; readonly text: st
     title: 'The session has run out',
     text: 'The token is over and there is nobody to ask for another.',
   },
+  reused: {
+    title: 'Signed out to be safe',
+    text: 'An old refresh token of this session was used again. It may be stolen, so the session has ended for everybody who holds it.',
+  },
+  invalid: { title: 'This session is not known', text: 'No server knows its refresh token.' },
+  suspended: {
+    title: 'This session is suspended',
+    text: 'Something about it looked unusual. Sign in again, and a new session takes its place.',
+  },
 }

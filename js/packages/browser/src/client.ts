@@ -1,9 +1,9 @@
 import { Current, type Held, hold } from './current.js'
-import { SessionError } from './errors.js'
+import { SessionError, signedOut } from './errors.js'
 import type { Sender, SendPorts, Target } from './fetch.js'
 import { checkOptions, type SessionClientOptions } from './options.js'
 import { browserPlatform, type PageEvent, sleep } from './platform.js'
-import { Refresher, type RefreshPorts, signedOut } from './refresh.js'
+import { Refresher, type RefreshPorts } from './refresh.js'
 import type { Share, SharePorts } from './share.js'
 import { tokenSource } from './source.js'
 import {
@@ -173,7 +173,9 @@ class Client implements SessionClient {
   readonly setSessionToken = (answer: SessionTokenAnswer): void => {
     const { platform } = this.#ports
     const life = lifeSecondsOf(answer, platform.now())
-    this.#refresher.arrived(hold(platform, answer.sessionToken, life, life * 1000), true)
+    const held = hold(platform, answer.sessionToken, life, life * 1000)
+    this.#refresher.arrived(held, true)
+    this.#sharing().then((share) => share?.given(held, this.#starts))
   }
 
   readonly fetch: SessionClient['fetch'] = async (input, init) => (await this.#sending()).fetch(input, init)

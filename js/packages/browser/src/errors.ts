@@ -12,6 +12,8 @@
  *   VALIDATION_ERROR              an option is missing or contradicts another
  */
 
+import type { SignedOutReason } from './state.js'
+
 /** Why a call failed. A code never changes its meaning; new ones may be added. */
 export type SessionErrorCode =
   | 'SIGNED_OUT'
@@ -33,9 +35,22 @@ export class SessionError extends Error {
   declare readonly status: number | undefined
   /** Whole seconds that the host's endpoint asked to wait; 0 when it did not. */
   declare readonly retryAfterSeconds: number
+  /** With `SIGNED_OUT`: why there is no session, where the answer alone tells; the state always does. */
+  declare readonly reason: SignedOutReason | undefined
 
-  constructor(code: SessionErrorCode, message: string, status?: number, retryAfterSeconds = 0) {
+  constructor(
+    code: SessionErrorCode,
+    message: string,
+    status?: number,
+    retryAfterSeconds = 0,
+    reason?: SignedOutReason,
+  ) {
     super(message)
-    Object.assign(this, { name: 'SessionError', code, status, retryAfterSeconds })
+    Object.assign(this, { name: 'SessionError', code, status, retryAfterSeconds, reason })
   }
+}
+
+/** What callers are told after the session has ended. */
+export function signedOut(reason: SignedOutReason): SessionError {
+  return new SessionError('SIGNED_OUT', `Signed out: ${reason}.`, undefined, 0, reason)
 }

@@ -90,8 +90,12 @@ export class Sender {
     if (response.status !== 401 || era !== this.#era || !this.#carried.has(token)) return undefined
     const isCurrent = current.held?.sessionToken === token
     if (response.headers.get('Guestpass-Retry') !== 'token') {
-      // A 401 may be about anything else; only this code says that the session itself is dead, for good.
-      if (isCurrent && (await codeOf(response)) === 'TOKEN_REVOKED') ended('revoked')
+      // A 401 may be about anything else; only these codes speak of the session itself.
+      const code = isCurrent && (await codeOf(response))
+      const { held } = current
+      if (held?.sessionToken !== token) return undefined // reading took time
+      if (code === 'TOKEN_REVOKED') ended('revoked') // for good
+      if (code === 'SESSION_SUSPENDED' && !held.suspended) current.issue({ ...held, suspended: true })
       return undefined
     }
     if (isCurrent && platform.monotonic() - this.#renewedAt >= RENEWAL_PAUSE_MS) {
@@ -111,7 +115,8 @@ export class Sender {
   }
 }
 
-async function codeOf(response: Response): Promise<unknown> {
+/** The code of a refusal in the contract's shape; the body can be read again. */
+export async function codeOf(response: Response): Promise<unknown> {
   try {
     return (await response.clone().json()).code
   } catch {

@@ -1,5 +1,5 @@
 import { type Current, endIn, type Held, hold } from './current.js'
-import { SessionError } from './errors.js'
+import { SessionError, signedOut } from './errors.js'
 import type { Platform, Sleep, Timer } from './platform.js'
 import type { Share } from './share.js'
 import type { TokenSource } from './source.js'
@@ -226,8 +226,8 @@ export class Refresher {
     const error =
       thrown instanceof SessionError ? thrown : new SessionError('UNAVAILABLE', `No token: ${thrown}`)
     const { platform, current, ended } = this.#ports
-    const { code, message, retryAfterSeconds } = error
-    if (code === 'SIGNED_OUT') ended('none')
+    const { code, message, retryAfterSeconds, reason } = error
+    if (code === 'SIGNED_OUT') ended(reason ?? 'none')
     else if (code === 'CUSTOMER_BLOCKED') ended('blocked')
     else {
       // Waiting will not mend what is neither of these, so the developer is told.
@@ -245,9 +245,4 @@ export class Refresher {
     this.#failures = this.#notBefore = 0
     this.#failure = undefined
   }
-}
-
-/** What callers are told after the session has ended. */
-export function signedOut(reason: SignedOutReason): SessionError {
-  return new SessionError('SIGNED_OUT', `Signed out: ${reason}.`)
 }

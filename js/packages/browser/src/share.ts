@@ -103,10 +103,18 @@ export class Share {
   }
 
   tellEnded(ended: SignedOutReason, sessionToken?: string): void {
-    const wasOpen = this.#channel
+    this.#openly(this.#channel, () => this.#post({ ended, sessionToken }))
+  }
+
+  /** The page has brought a token itself; `stay`: and goes on listening to the other tabs. */
+  given(held: Held, stay: unknown): void {
+    if (this.#ports.current.held === held) this.#openly(stay, () => this.#publish(held))
+  }
+
+  #openly(stay: unknown, tell: () => void): void {
     this.open()
-    this.#post({ ended, sessionToken })
-    if (!wasOpen) this.close()
+    tell()
+    if (!stay) this.close()
   }
 
   #publish(held: Held): void {

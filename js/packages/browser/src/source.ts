@@ -1,4 +1,4 @@
-import { SessionError, type SessionErrorCode } from './errors.js'
+import { SessionError, type SessionErrorCode, signedOut } from './errors.js'
 import type { AutomaticOptions, Expiring, SessionClientOptions } from './options.js'
 import type { Platform } from './platform.js'
 import type { SessionTokenAnswer } from './token.js'
@@ -35,7 +35,7 @@ function getFrom(platform: Platform, url: string | URL): NonNullable<AutomaticOp
 }
 
 async function read(platform: Platform, given: Expiring | Response): Promise<Answered> {
-  if (given === null) throw new SessionError('SIGNED_OUT', 'Nobody is signed in.')
+  if (given === null) throw signedOut('none')
   // Nothing: setSessionToken() will bring it and ends this wait, else the time limit does.
   if (!given) return new Promise(() => {})
   if (!(given instanceof Response)) return { answer: given, answeredAt: platform.now() }
@@ -43,13 +43,18 @@ async function read(platform: Platform, given: Expiring | Response): Promise<Ans
   const answeredAt = Date.parse(headers.get('Date') ?? '') || platform.now()
   // What is no JSON, a sign-in page after a redirect perhaps, holds no token and is refused for that.
   if (ok) return { answer: (await given.json().catch(() => null)) ?? {}, answeredAt }
-  const wait = headers.get('Retry-After')
   throw new SessionError(
     REFUSALS[status] ?? 'UNAVAILABLE',
     `The endpoint answered ${status}.`,
     status,
-    Math.ceil(Number(wait) || (Date.parse(wait ?? '') - answeredAt) / 1000) || 0,
+    retryAfterSecondsOf(headers, answeredAt),
   )
+}
+
+/** Whole seconds to wait, however they are written (RFC 9110 section 10.2.3); 0: nothing was asked. */
+export function retryAfterSecondsOf(headers: Headers, answeredAt: number): number {
+  const wait = headers.get('Retry-After')
+  return Math.ceil(Number(wait) || (Date.parse(wait ?? '') - answeredAt) / 1000) || 0
 }
 
 const REFUSALS: Partial<Record<number, SessionErrorCode>> = {

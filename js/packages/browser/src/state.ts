@@ -7,14 +7,32 @@ export interface Session {
   readonly lifeSeconds: number
   /** Its end in ms since 1970 **by this machine's clock**, right or wrong: for a countdown, not for a server. */
   readonly localExpiresAt: number
+  /**
+   * An API has answered this token with `SESSION_SUSPENDED`: only what the project lets suspended sessions do goes
+   * on, until the user signs in again. A renewed token does not bear the mark until an API says so again.
+   */
+  readonly suspended?: boolean
 }
 
 /**
  * Why there is no session: `none` the host says nobody is signed in (401, or `userId` is null); `blocked` it answered
  * 403; `revoked` an API answered `TOKEN_REVOKED` without inviting a retry; `otherUser` a renewed token was somebody
  * else's; `ended` by `end()` here or in another tab; `expired` in manual mode, with nobody to ask.
+ *
+ * A renewable session (`@guestpass/browser/refresh`) ends as its refresh token did: `expired`, `revoked`, `reused`
+ * (an old one was used again, so it may be stolen), `invalid` (no server knows it); or `suspended`, when the host's
+ * route says so.
  */
-export type SignedOutReason = 'none' | 'blocked' | 'revoked' | 'otherUser' | 'ended' | 'expired'
+export type SignedOutReason =
+  | 'none'
+  | 'blocked'
+  | 'revoked'
+  | 'otherUser'
+  | 'ended'
+  | 'expired'
+  | 'reused'
+  | 'invalid'
+  | 'suspended'
 
 /**
  * What a page can show. `restoring`: no living token yet, one is being fetched (`error` tells of a failed try; it is

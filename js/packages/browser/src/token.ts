@@ -42,7 +42,7 @@ export function decodeToken(token: string): TokenClaims {
     const claims = JSON.parse(new TextDecoder().decode(bytes))
     if (Object(claims) === claims) return claims
   } catch {}
-  throw new SessionError('TOKEN_MALFORMED', 'This is not a JWT.')
+  throw new SessionError('TOKEN_MALFORMED', 'Not a JWT.')
 }
 
 /** Claims where there are any; an opaque token has none to read. */
@@ -75,13 +75,10 @@ export function isExpired(of: string | Session, now?: number): boolean {
 /** Refuse what must not be in a browser, and what cannot be sent as a header. */
 export function checkToken(token: unknown): void {
   if (typeof token !== 'string' || !/^[!-~]+$/.test(token)) {
-    throw new SessionError('TOKEN_MALFORMED', 'The answer holds no sessionToken.')
+    throw new SessionError('TOKEN_MALFORMED', 'The answer has no sessionToken.')
   }
   if (/^sk_|_refresh_(test|live)_/.test(token)) {
-    throw new SessionError(
-      'SECRET_KEY_REFUSED',
-      'A secret must never reach a browser: hand out a session token.',
-    )
+    throw new SessionError('SECRET_KEY_REFUSED', 'A secret must never reach a browser.')
   }
 }
 

@@ -29,3 +29,14 @@ test('the parts that are loaded later import no value of the core', () => {
     expect(values.filter((from) => from !== './lock.js' && from !== './tabs.js')).toEqual([])
   }
 })
+
+test('what belongs to /refresh meets the core at its entry alone: a second SessionError would be a stranger', () => {
+  const parts = ['refresh-client', 'mode', 'body-mode', 'cookie-mode', 'ask', 'rotation', 'refresh-tokens']
+  const shared = ['index', 'platform', 'tabs', 'fetch', 'source'] // of these, functions that hold no class
+  const allowed = new Set([...parts, ...shared].map((name) => `./${name}.js`))
+  for (const name of parts) {
+    const text = read(`${packages}browser/src/${name}.ts`)
+    const names = [...text.matchAll(/from '([^']+)'/g)].map((match) => match[1] ?? '')
+    expect(names.filter((from) => !allowed.has(from))).toEqual([])
+  }
+})

@@ -8,6 +8,7 @@ export function project(
   aliases: { find: RegExp; replacement: string }[] = [],
 ): UserProjectConfigExport {
   const browser = [
+    { find: '@guestpass/browser/refresh', replacement: at('../../browser/src/refresh-client.ts') },
     { find: '@guestpass/browser/testing', replacement: at('../../browser/src/testing/index.ts') },
     { find: '@guestpass/browser', replacement: at('../../browser/src/index.ts') },
   ]

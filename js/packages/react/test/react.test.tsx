@@ -1,4 +1,5 @@
 import { createSessionClient, type SessionClient } from '@guestpass/browser'
+import { createRefreshClient } from '@guestpass/browser/refresh'
 import { type TestTab, TestWorld } from '@guestpass/browser/testing'
 import { act, type ReactNode, StrictMode, useEffect, version } from 'react'
 import { createRoot, hydrateRoot } from 'react-dom/client'
@@ -168,6 +169,37 @@ describe('on a server', () => {
       </SessionGate>
     </Provider>
   )
+
+  test('takes the client of a renewable session as it is, and an end in it shuts the gate', async () => {
+    const csrfToken = 'csrf'
+    world.endpoint.respond = () => Response.json({ ...world.mint(), csrfToken })
+    const asked: string[] = []
+    world.api.respond = ({ url, method }) => {
+      asked.push(`${method} ${new URL(url).pathname}`)
+      return Response.json(url.endsWith('/refresh') ? { ...world.mint(), csrfToken } : { tokensRevoked: 1 })
+    }
+    const client = createRefreshClient({
+      sessionTokenUrl: '/api/session',
+      userId: 'ada',
+      platform: tab.platform,
+    })
+    await show(
+      <StrictMode>
+        <GuestpassProvider client={client}>
+          <SessionGate fallback="wait" signedOut="out">
+            <Status />
+          </SessionGate>
+        </GuestpassProvider>
+      </StrictMode>,
+    )
+    await pass()
+    expect(page.textContent).toBe('active')
+    await pass(3600)
+    expect([page.textContent, asked]).toEqual(['active', ['POST /api/session/refresh']])
+    await act(async () => void client.end())
+    await pass()
+    expect([page.textContent, asked.at(-1)]).toEqual(['out', 'POST /api/session/end'])
+  })
 
   test('the fallback is rendered and nothing fetched', async () => {
     expect(renderToString(app)).toBe('<p>wait</p>')
