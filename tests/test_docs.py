@@ -20,7 +20,7 @@ from guestpass.server.tally import Tally
 
 ROOT = transcript.ROOT
 DOCS = ROOT / "docs"
-PYTHON_PAGES = ("quickstart.md", "python.md", "http.md", "security.md", "standard-clients.md")
+PYTHON_PAGES = ("quickstart.md", "python.md", "http.md", "security.md", "standard-clients.md", "verifier.md")
 GENERATED_ROUTES = reference_pages.MARK
 _LINK = re.compile(r"(?<!`)!?\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
