@@ -1,6 +1,6 @@
 """Mint and ask over HTTP, beside node oidc-provider, in one run.
 
-    python benchmarks/http.py mint|session|introspect|idempotency|postgres [--seconds N] [--connections 32]
+    python benchmarks/http.py mint|session|introspect|idempotency|postgres|refresh [--seconds N] [--connections 32]
 
 Every server gets a fresh directory each turn, one core to itself, and the same load from the other core. The
 turns are interleaved (ours, peer, ours, peer, ...), so that a ratio compares what one machine did in one run.
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import FOLDER, machine, processes, report, requests, wrk
-from harness.contenders import Contender, Service, oidc_provider, on_postgres
-from harness.contenders.guestpass import NAME, Guestpass, GuestpassWithKey
+from harness.contenders import Contender, Renewing, Service, flask_jwt_extended, oidc_provider, on_postgres
+from harness.contenders.guestpass import Guestpass, GuestpassWithKey
 
 TOKENS_CYCLED = 1_000
 WARM_UP_SECONDS = 2  # node compiles what is hot only after thousands of calls
@@ -25,6 +25,7 @@ PEERS: dict[str, list[Contender]] = {
     "introspect": [oidc_provider.OPAQUE],
     "idempotency": [GuestpassWithKey()],
     "postgres": [on_postgres.GuestpassOnPostgres(2), on_postgres.Simplejwt()],
+    "refresh": [flask_jwt_extended.FlaskJwtExtended(), on_postgres.GuestpassOnPostgres(), on_postgres.Simplejwt()],
     "session": [oidc_provider.OPAQUE],  # its JWTs are not stored and cannot be asked about
 }
 MINTS = ("mint", "idempotency", "postgres")  # what mints; the second on PostgreSQL
@@ -78,21 +79,35 @@ def parse() -> argparse.Namespace:
 def take_turn(contender: Contender, directory: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Start, warm up, measure, stop."""
     with contender.running(directory, options.server_core) as service:
-        load = (
-            mint_load(service, directory.parent, 1)
-            if options.what in MINTS
-            else asking_load(service, options.what, directory.parent)
-        )
+        load = first_load(service, options.what, directory.parent)
         run = {"connections": options.connections, "core": options.load_core}
         wrk.drive(service.server.port, load, seconds=WARM_UP_SECONDS, **run)
         if options.what in MINTS:
             load = mint_load(service, directory.parent, 500_000_000)  # nobody from the warm-up comes again
+        elif options.what == "refresh":
+            load = refresh_load(service, directory.parent, 1)
         busy_before = service.server.cpu_seconds()
         figures: dict[str, Any] = wrk.drive(service.server.port, load, seconds=options.seconds, **run)
         busy = service.server.cpu_seconds() - busy_before
         figures["server_cores_busy"] = round(busy / options.seconds, 3)  # well under 1: it waited, for disk or load
         figures["kept_by_store"] = service.kept()
         return figures
+
+
+def first_load(service: Any, what: str, directory: Path) -> wrk.Load:
+    if what in MINTS:
+        return mint_load(service, directory, 1)
+    return refresh_load(service, directory, 0) if what == "refresh" else asking_load(service, what, directory)
+
+
+def refresh_load(service: Renewing, directory: Path, drive: int) -> wrk.Load:
+    """Log users in, refresh one of them to see that it works, then let wrk go round them."""
+    port, field = service.server.port, service.refresh_field
+    users = [f"user_{drive}_{number}" for number in range(service.sessions)]
+    first, *tokens = (answer[field] for answer in requests.ask(port, map(service.log_in, users)))
+    tokens.append(requests.ask(port, [service.refresh(first)])[0][field])
+    template = service.refresh(requests.TOKEN_SLOT)
+    return wrk.refresh_load(directory, template.raw(port, length=requests.LENGTH_SLOT), tokens, field)
 
 
 def mint_load(service: Service, directory: Path, first: int) -> wrk.Load:
@@ -125,25 +140,25 @@ def summary(turns: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def ratios(turns: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, float]]:
-    """Our rate over each peer's: of neighbouring turns, least, middle and greatest."""
-    ours = turns.get(NAME, [])
+    """The first one's rate, ours, over each other's: of neighbouring turns, least, middle and greatest."""
+    (first, ours), *others = turns.items()
     return {
-        f"guestpass / {name}": report.spread(
+        f"{first} / {name}": report.spread(
             [
                 mine["requests_per_second"] / theirs["requests_per_second"]
                 for mine, theirs in zip(ours, peer, strict=True)
             ]
         )
-        for name, peer in turns.items()
-        if name != NAME and ours
+        for name, peer in others
     }
 
 
 def show(results: dict[str, Any]) -> str:
     headings = ("", "requests/s", "p50 ms", "p99 ms", "cores busy", "failed", "ours / it")
     rows = []
+    first, *_ = results["contenders"]
     for name, one in results["contenders"].items():
-        ratio = results["ratios"].get(f"guestpass / {name}", {}).get("median")
+        ratio = results["ratios"].get(f"{first} / {name}", {}).get("median")
         rows.append(
             (
                 name,

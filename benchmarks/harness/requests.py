@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+TOKEN_SLOT = "@TOKEN@"  # where wrk writes the token that is to be refreshed
+LENGTH_SLOT = "@LENGTH@"
 USER_SLOT = "000000000"  # where wrk writes the number of the user; nine digits keep the length
 
 
@@ -20,11 +22,11 @@ class Request:
     headers: dict[str, str]
     body: str = ""
 
-    def raw(self, port: int) -> bytes:
-        """The bytes on the wire, for HTTP/1.1 with the connection kept."""
+    def raw(self, port: int, *, length: str = "") -> bytes:
+        """The bytes on the wire, for HTTP/1.1 with the connection kept. ``length``: in place of the body's own."""
         headers = {"Host": f"127.0.0.1:{port}", **self.headers}
-        if self.body:
-            headers["Content-Length"] = str(len(self.body.encode()))
+        if length or self.body:
+            headers["Content-Length"] = length or str(len(self.body.encode()))
         lines = [f"{self.method} {self.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         return "\r\n".join([*lines, "", self.body]).encode()
 

@@ -71,3 +71,11 @@ def mint_load(directory: Path, request: bytes, first: int) -> Load:
     path = directory / "mint.request"
     path.write_bytes(request)
     return Load("distinct_users", [str(path), USER_SLOT, str(first)])
+
+
+def refresh_load(directory: Path, request: bytes, tokens: Sequence[str], field: str) -> Load:
+    """Repeat ``request`` for one session after the other, each time with the token that ``field`` answered last."""
+    path, tokens_path = directory / "refresh.request", directory / "refresh.tokens"
+    path.write_bytes(request)
+    tokens_path.write_text("".join(f"{token}\n" for token in tokens))
+    return Load("refresh", [str(path), str(tokens_path), field])

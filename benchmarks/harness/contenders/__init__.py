@@ -32,6 +32,21 @@ class Service(Protocol):
         ...
 
 
+class Renewing(Service, Protocol):
+    """A running server that rotates refresh tokens.
+
+    Attributes:
+        refresh_field: The member of its answers that holds a refresh token.
+        sessions: How many take turns: so many that none is refreshed as often as only a thief would.
+    """
+
+    refresh_field: str
+    sessions: int
+
+    def log_in(self, user: str) -> Request: ...
+    def refresh(self, token: str) -> Request: ...
+
+
 class Contender(Protocol):
     name: str
     does: dict[str, str]  # per kind of request, what it is on this side

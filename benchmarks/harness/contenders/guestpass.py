@@ -29,6 +29,8 @@ class GuestpassService:
     directory: Path
     key_id: str
     secret: str
+    refresh_field: str = "refreshToken"
+    sessions: int = 4_000
 
     def mint(self, user: str) -> Request:
         body = json.dumps({"externalUserId": user}, separators=(",", ":"))
@@ -38,6 +40,14 @@ class GuestpassService:
     def token_of(self, answer: dict[str, Any]) -> str:
         token: str = answer["sessionToken"]
         return token
+
+    def log_in(self, user: str) -> Request:
+        headers = {"Authorization": f"Bearer {self.secret}", "Content-Type": "application/json"}
+        return Request("POST", "/v1/auth/login", headers, json.dumps({"externalUserId": user}))
+
+    def refresh(self, token: str) -> Request:
+        body = json.dumps({"refreshToken": token}, separators=(",", ":"))
+        return Request("POST", "/v1/auth/refresh", {"Content-Type": "application/json"}, body)
 
     def session(self, token: str) -> Request:
         return Request("GET", "/v1/session", {"Authorization": f"Bearer {token}"})
@@ -58,13 +68,14 @@ class Guestpass:
             "mint": "POST /v1/session-tokens: ES256 token; session, customer and audit durable before the answer",
             "session": "GET /v1/session: signature, claims, time, revocation",
             "introspect": "POST /oauth/introspect: client, signature, claims, time, revocation",
+            "refresh": "POST /v1/auth/refresh: rotated, ES256 access token, durable before the answer",
         }
 
     def versions(self) -> dict[str, str]:
         return {"guestpass": metadata.version("guestpass")}
 
     def environment(self) -> dict[str, str]:
-        return environment()
+        return environment(GUESTPASS_REFRESHES_PER_MINUTE="0")  # all of the load comes from one address
 
     def command(self, *arguments: str) -> list[str]:
         return [str(Path(sys.executable).parent / "guestpass"), *arguments]

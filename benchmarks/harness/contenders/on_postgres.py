@@ -6,13 +6,12 @@ import contextlib
 import json
 import secrets
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from harness import FOLDER, databases
+from harness import FOLDER, databases, peers
 from harness.contenders.guestpass import Guestpass, GuestpassService
 from harness.processes import Server, environment, free_port, serving
 from harness.requests import Request
@@ -29,16 +28,18 @@ class GuestpassOnPostgres(Guestpass):
 
     def __init__(self, workers: int = 1) -> None:
         super().__init__()
-        self.name = "guestpass" if workers == 1 else f"guestpass, {workers} processes"
+        self.name = "guestpass on PostgreSQL" if workers == 1 else f"guestpass on PostgreSQL, {workers} processes"
         self._workers = workers
-        self.does = {"mint": "POST /v1/session-tokens: ES256 token; session durable in PostgreSQL before the answer"}
+        self.does |= {"mint": "POST /v1/session-tokens: ES256 token; session durable in PostgreSQL before the answer"}
 
     @contextlib.contextmanager
     def running(self, directory: Path, core: str | None) -> Iterator[GuestpassService]:
         with databases.postgres(LOAD_CORE) as url:
             key = directory / "master.key"
             key.write_text(f"1:{secrets.token_urlsafe(32)}")
-            self._env = environment(GUESTPASS_DATABASE_URL=url, GUESTPASS_MASTER_KEY_FILE=str(key))
+            self._env = {
+                **super().environment(), "GUESTPASS_DATABASE_URL": url, "GUESTPASS_MASTER_KEY_FILE": str(key)
+            }  # fmt: skip
             key_id, secret = self.prepare(directory)
             cores = core if self._workers == 1 else f"{core},{LOAD_CORE}"
             with self.start(directory, cores, "--workers", str(self._workers)) as server:
@@ -57,6 +58,8 @@ class _OnPostgres(GuestpassService):
 @dataclass(frozen=True)
 class SimplejwtService:
     server: Server
+    refresh_field: str = "refresh"
+    sessions: int = 500
 
     def mint(self, user: str) -> Request:
         return Request("POST", "/token", {"Content-Type": "application/json"}, json.dumps({"user": user}))
@@ -64,6 +67,12 @@ class SimplejwtService:
     def token_of(self, answer: dict[str, Any]) -> str:
         token: str = answer["access"]
         return token
+
+    log_in = mint
+
+    def refresh(self, token: str) -> Request:
+        headers = {"Content-Type": "application/json"}
+        return Request("POST", "/token/refresh", headers, json.dumps({"refresh": token}, separators=(",", ":")))
 
     def session(self, token: str) -> Request:
         raise NotImplementedError
@@ -76,30 +85,23 @@ class SimplejwtService:
 
 class Simplejwt:
     name = "simplejwt on Django"
-    does = {"mint": "POST /token: HS256 pair; user and refresh token durable in PostgreSQL before the answer"}  # noqa: RUF012
+    does = {  # noqa: RUF012
+        "mint": "POST /token: HS256 pair; user and refresh token durable in PostgreSQL before the answer",
+        "refresh": "POST /token/refresh: HS256 pair; the old token on the blacklist, the new one kept, before the answer",
+    }
 
     def versions(self) -> dict[str, str]:
-        _install()
-        listed = subprocess.run(
-            [str(HOME / ".venv/bin/python"), "-m", "pip", "list", "--format=json"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        wanted = {"Django", "djangorestframework-simplejwt", "gunicorn", "psycopg"}
-        found = json.loads(listed.stdout or "[]")
-        return {one["name"]: one["version"] for one in found if one["name"].lower() in {w.lower() for w in wanted}}
+        return peers.versions(HOME, {"Django", "djangorestframework-simplejwt", "gunicorn", "psycopg"})
 
     @contextlib.contextmanager
     def running(self, directory: Path, core: str | None) -> Iterator[SimplejwtService]:
-        _install()
+        python = peers.python_of(HOME)
         with databases.postgres(LOAD_CORE) as url:
             parts = urlsplit(url)
             env = environment(
                 PEER_SECRET=secrets.token_urlsafe(48), PEER_HOST=str(parts.hostname), PEER_PORT=str(parts.port),
                 PEER_PASSWORD=str(parts.password), PEER_DATABASE=parts.path.lstrip("/"),
             )  # fmt: skip
-            python = str(HOME / ".venv/bin/python")
             subprocess.run([python, "server.py"], cwd=HOME, env=env, check=True)
             port = free_port()
             command = [
@@ -110,13 +112,3 @@ class Simplejwt:
             with serving(command, port=port, log=log, core=core, env=env, cwd=HOME) as server:
                 server.wait_for_answer()
                 yield SimplejwtService(server)
-
-
-def _install() -> None:
-    """Make the peer's own environment once, from its lock."""
-    if (HOME / ".venv").is_dir():
-        return
-    uv = str(Path(sys.executable).parent / "uv")
-    subprocess.run([uv, "venv", "--quiet", str(HOME / ".venv")], check=True)
-    lock = ["--require-hashes", "--requirement", str(HOME / "requirements.txt")]
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", str(HOME / ".venv/bin/python"), *lock], check=True)

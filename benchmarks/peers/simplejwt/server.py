@@ -1,7 +1,8 @@
 """Django with simplejwt on PostgreSQL, as its documentation sets it up: refresh tokens are kept, so that one can be revoked.
 
 ``POST /token {"user": …}`` answers a pair for a user who was signed in elsewhere: the same as a mint of ours, without a
-password to check. The user's row and the token's row are committed before the answer.
+password to check. The user's row and the token's row are committed before the answer. ``POST /token/refresh {"refresh": …}`` is
+simplejwt's own view, with rotation and the blacklist.
 """
 
 import json
@@ -37,11 +38,13 @@ settings.configure(
         "rest_framework_simplejwt",
         "rest_framework_simplejwt.token_blacklist",
     ],
+    SIMPLE_JWT={"ROTATE_REFRESH_TOKENS": True, "BLACKLIST_AFTER_ROTATION": True},
 )
 django.setup()
 
 from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.views import TokenRefreshView
 
 
 @csrf_exempt
@@ -55,7 +58,7 @@ def health(_):
     return JsonResponse({"status": "ok"})
 
 
-urlpatterns = [path("token", token), path("healthz", health)]
+urlpatterns = [path("token", token), path("token/refresh", TokenRefreshView.as_view()), path("healthz", health)]
 application = get_wsgi_application()
 
 if __name__ == "__main__":
