@@ -1,4 +1,5 @@
 export type { ApiKeyList, ApiKeys } from './client/api-keys.js'
+export type { Auth } from './client/auth.js'
 export { Guestpass } from './client/guestpass.js'
 export type * from './client/model.js'
 export type { Customers, SessionList, Sessions, SessionTokens, Tokens, Users } from './client/resources.js'
@@ -33,6 +34,12 @@ export {
   type SessionUser,
   sessionRoute,
 } from './http/session-route.js'
+export {
+  type LoginUser,
+  type SessionRoutes,
+  type SessionRoutesOptions,
+  sessionRoutes,
+} from './http/session-routes.js'
 export type { AsymmetricAlgorithm } from './verify/keys.js'
 export { Session } from './verify/session.js'
 export { Verifier, type VerifierOptions, type VerifyOptions } from './verify/verifier.js'

@@ -5,7 +5,7 @@ import { getRequestListener } from '@hono/node-server'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { TokenError } from '../src/index.js'
 import { type Issuer, makeKey, sessionToken, startIssuer } from './issuer.js'
-import { listen, MINTED, SECRET_KEY, type Service, startService } from './service.js'
+import { listen, MINTED, PAIR, SECRET_KEY, type Service, startService } from './service.js'
 
 const examples = join(import.meta.dirname, '../examples')
 const docs = readFileSync(join(import.meta.dirname, '../../../../docs/node.md'), 'utf8')
@@ -90,6 +90,54 @@ describe.each(Object.entries(quickstarts))('the quickstart for %s', (_name, star
     const narrow = { headers: { Authorization: `Bearer ${freshToken({ scope: '' })}` } }
     expect((await fetch(invoices, narrow)).status).toBe(403)
   })
+})
+
+/** The session routes of three frameworks: where they listen. */
+const sessionRoutesOf: Readonly<Record<string, () => Promise<string>>> = {
+  Express: async () => serve((await import('../examples/session-routes-express.js')).app),
+  Hono: async () => serve(getRequestListener((await import('../examples/session-routes-hono.js')).app.fetch)),
+  'Next.js, app router': async () => {
+    const routes: Readonly<Record<string, (request: Request) => Promise<Response>>> = {
+      'GET /session': (await import('../examples/next/app/session/route.js')).GET,
+      'POST /session/refresh': (await import('../examples/next/app/session/refresh/route.js')).POST,
+      'POST /session/end': (await import('../examples/next/app/session/end/route.js')).POST,
+    }
+    const absent = async (): Promise<Response> => new Response(null, { status: 404 })
+    return serve(
+      getRequestListener((request) => {
+        const route = routes[`${request.method} ${new URL(request.url).pathname}`] ?? absent
+        return route(request)
+      }),
+    )
+  },
+}
+
+describe.each(Object.entries(sessionRoutesOf))('the session routes with %s', (_name, start) => {
+  test('log in, refresh and end', async () => {
+    const base = await start()
+    service.reply({ status: 201, body: PAIR }, { body: PAIR }, { body: { tokensRevoked: 1 } })
+    expect((await fetch(`${base}/session`)).status).toBe(401)
+    const answer = await fetch(`${base}/session`, { headers: { Cookie: 'user=ada' } })
+    const { csrfToken } = (await answer.json()) as { csrfToken: string }
+    const cookie = answer.headers.getSetCookie()[0]?.split(';')[0]
+    const headers = { Cookie: `user=ada; ${cookie}`, 'X-Guestpass-CSRF': csrfToken, Origin: base }
+    for (const path of ['refresh', 'end']) {
+      expect((await fetch(`${base}/session/${path}`, { method: 'POST', headers })).status).toBe(200)
+    }
+  })
+})
+
+test('renewable sessions by hand', async () => {
+  const { sessionId, refreshToken, refreshTokenExpiresAt, ...access } = PAIR
+  service.reply(
+    { status: 201, body: PAIR },
+    { body: PAIR },
+    { body: access },
+    { body: { tokensRevoked: 1 } },
+    { status: 401, body: { code: 'REFRESH_TOKEN_REVOKED' } },
+  )
+  const { accessToken, tokensRevoked, ended } = await import('../examples/renewable.js')
+  expect([accessToken, tokensRevoked, ended]).toEqual([PAIR.accessToken, 1, 'REFRESH_TOKEN_REVOKED'])
 })
 
 test('the first steps: mint, ask, revoke, ask', async () => {

@@ -34,6 +34,7 @@ const PUBLIC = [
   'requireSession',
   'sessionOf',
   'sessionRoute',
+  'sessionRoutes',
   'signatureOf',
 ]
 

@@ -86,3 +86,13 @@ export const MINTED = {
   externalUserId: 'user_123',
   allowedOperations: ['*'],
 } as const
+
+/** What the service answers to a login, and to a refresh. */
+export const PAIR = {
+  sessionId: 'sess_01jd0000000000000000000000',
+  accessToken: 'eyJhbGciOiJFUzI1NiJ9.secret-of-the-page.x',
+  accessTokenExpiresAt: '2026-11-26T10:15:00Z',
+  accessTokenExpiresIn: 900,
+  refreshToken: `gp_refresh_test_01jd0000000000000000000000${'K'.repeat(43)}tag123`,
+  refreshTokenExpiresAt: '2026-12-03T10:00:00Z',
+} as const

@@ -1,5 +1,7 @@
 import { inspect } from 'node:util'
+import { type HostProofs, hostProofs } from '../host/proofs.js'
 import { ApiKeys } from './api-keys.js'
+import { Auth } from './auth.js'
 import type { CreateSessionTokenParams, Environment, RevokedSessionToken, SessionToken } from './model.js'
 import { Customers, Sessions, SessionTokens, Tokens, Users } from './resources.js'
 import { type GuestpassOptions, readSettings } from './settings.js'
@@ -26,6 +28,7 @@ export class Guestpass {
   readonly customers: Customers
   readonly users: Users
   readonly apiKeys: ApiKeys
+  readonly auth: Auth
 
   /**
    * @throws CallerError (`UNAUTHORIZED`) for a missing or wrong kind of key, RequestError (`VALIDATION_ERROR`)
@@ -42,6 +45,9 @@ export class Guestpass {
     this.customers = new Customers(transport)
     this.users = new Users(transport)
     this.apiKeys = new ApiKeys(transport)
+    this.auth = new Auth(transport)
+    const proofs = (earlier: readonly string[]) => hostProofs(settings.secretKey, earlier)
+    Object.defineProperty(this, PROOFS, { value: proofs })
     Object.defineProperty(this, inspect.custom, { value: () => ({ Guestpass: this.toJSON() }) })
   }
 
@@ -59,4 +65,14 @@ export class Guestpass {
   toJSON(): { baseUrl: string; environment: Environment } {
     return { baseUrl: this.baseUrl, environment: this.environment }
   }
+}
+
+// By a name that import and require share, since a host may load this package both ways.
+const PROOFS = Symbol.for('@guestpass/node host proofs')
+
+/** What the client's API key proves to the host's own session routes. The key itself is not handed out. */
+export function proofsOf(gp: Guestpass, earlierSecrets: readonly string[]): HostProofs {
+  const { [PROOFS]: proofs } = gp as unknown as Record<symbol, (earlier: readonly string[]) => HostProofs>
+  if (proofs === undefined) throw new TypeError('The first argument must be a Guestpass client.')
+  return proofs(earlierSecrets)
 }

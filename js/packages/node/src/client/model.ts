@@ -4,8 +4,8 @@ export type Environment = 'test' | 'live'
 /** Later servers may add words. */
 export type SessionStatus = 'scheduled' | 'active' | 'expired' | 'revoked' | 'suspended' | (string & {})
 
-/** What a new session token may be given. `undefined` is the same as not given. */
-export interface CreateSessionTokenParams {
+/** Whose session it is, and what it may do. `undefined` is the same as not given. */
+export interface LoginParams {
   /** Your own id of the user: 1 to 255 characters. */
   externalUserId: string
   /** Binds an imported customer on first use, when it is verified. */
@@ -14,14 +14,18 @@ export interface CreateSessionTokenParams {
   emailVerified?: boolean | undefined
   /** 1 to 255 characters. */
   externalOrganizationId?: string | undefined
-  /** Whole seconds from issue: 60 to 86 400; 3 600 when not given. */
-  expiresIn?: number | undefined
   /** When its life begins: at most 60 s past, and before its end. Text is RFC 3339. */
   notBefore?: Date | string | undefined
   /** Not given: all that your key may. Empty: none. At most 64 names, 1 024 bytes together. */
   allowedOperations?: readonly string[] | undefined
-  /** At most 16 KiB of JSON; shown to you, never inside the token. */
+  /** At most 16 KiB of JSON; shown to you, never inside a token. */
   metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** What a new session token may be given. `undefined` is the same as not given. */
+export interface CreateSessionTokenParams extends LoginParams {
+  /** Whole seconds from issue: 60 to 86 400; 3 600 when not given. */
+  expiresIn?: number | undefined
   /** `jwt` (default), or `opaque` for a token that only the service can read. */
   format?: 'jwt' | 'opaque' | undefined
   /** How often it may be used: 1 or more. */
@@ -48,6 +52,38 @@ export interface SessionToken {
   readonly notBefore?: Date
   /** Imported customers that still wait for their first session; absent when none do. */
   readonly unresolvedCustomers?: number
+}
+
+/** An access token of a renewable session. `util.inspect` hides it. */
+export interface AccessToken {
+  readonly accessToken: string
+  readonly accessTokenExpiresAt: Date
+  /** Seconds from issue to end. Schedule on this where clocks may differ. */
+  readonly accessTokenExpiresIn: number
+}
+
+/** The tokens of a renewable session, each answered once: of a login, or of a refresh. `util.inspect` hides them. */
+export interface TokenPair extends AccessToken {
+  /** `sess_…`: what `auth.accessToken` and `sessions.revoke` take. */
+  readonly sessionId: string
+  /** For the next `auth.refresh`, once. */
+  readonly refreshToken: string
+  /** When the session ends, unless it is refreshed before. */
+  readonly refreshTokenExpiresAt: Date
+}
+
+/** Which session to end: exactly one of three. */
+export type LogoutParams =
+  /** An older refresh token of the session ends it too, but never `everywhere`. */
+  | { refreshToken: string; everywhere?: boolean | undefined }
+  /** So does an expired access token. */
+  | { accessToken: string; everywhere?: boolean | undefined }
+  /** Your API key says whose sessions end. */
+  | { externalUserId: string; everywhere: true }
+
+/** How many living sessions ended; exact to 10 000, null above. */
+export interface Logout {
+  readonly tokensRevoked: number | null
 }
 
 /** A session that is over. Revoking again answers the same. */

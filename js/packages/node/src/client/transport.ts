@@ -30,6 +30,10 @@ export interface Call {
   readonly body?: unknown
   /** A second arrival would do a second thing: one Idempotency-Key goes with all the tries. */
   readonly changes?: boolean
+  /** For so long the service answers a second arrival as it answered the first; no try is made that could come later. */
+  readonly grace?: { readonly seconds: number; readonly trySeconds: number }
+  /** What proves the call in place of the API key, as Bearer; `''`: its body alone. */
+  readonly token?: string
   readonly options?: CallOptions | undefined
 }
 
@@ -75,6 +79,8 @@ export class Transport {
   async send(call: Call): Promise<unknown> {
     checkTimeout(call.options?.timeoutSeconds)
     const prepared = this.#prepare(call)
+    const { grace } = call
+    let begunSeconds = 0 // how long after the first try the next one begins, at the latest
     for (let tries = 1; ; tries += 1) {
       const outcome = await this.#tryOnce(prepared)
       if (!(outcome instanceof Failure)) return outcome
@@ -82,6 +88,10 @@ export class Transport {
         ? pauseSeconds(tries, outcome.error.retryAfterSeconds, Math.random())
         : undefined
       if (pause === undefined || tries > this.#options.maxRetries) throw outcome.error
+      if (grace) {
+        begunSeconds += grace.trySeconds + pause
+        if (begunSeconds + grace.trySeconds > grace.seconds) throw outcome.error
+      }
       await (this.#options.wait ?? waitFor)(pause, call.options?.signal)
     }
   }
@@ -110,7 +120,8 @@ export class Transport {
 
   async #tryOnce(call: Prepared): Promise<unknown | Failure> {
     const { baseUrl, fetch } = this.#options
-    const seconds = call.options?.timeoutSeconds ?? this.#options.timeoutSeconds
+    const allowed = call.options?.timeoutSeconds ?? this.#options.timeoutSeconds
+    const seconds = Math.min(allowed, call.grace?.trySeconds ?? allowed)
     const given = call.options?.signal
     const headers = this.#headersOf(call)
     const limit = limited(seconds, given)
@@ -140,7 +151,9 @@ export class Transport {
     const headers: Record<string, string> = { Accept: JSON_TYPE }
     if (call.text !== undefined) headers['Content-Type'] = JSON_TYPE
     if (call.idempotencyKey !== undefined) headers['Idempotency-Key'] = call.idempotencyKey
-    if (signingKeyId === undefined) return { ...headers, Authorization: `Bearer ${secretKey}` }
+    if (call.token === '') return headers
+    if (call.token !== undefined || signingKeyId === undefined)
+      return { ...headers, Authorization: `Bearer ${call.token ?? secretKey}` }
     const timestamp = Math.floor(nowMs() / 1000)
     const nonce = randomBytes(18).toString('base64url')
     const signature = signatureOf(secretKey, {

@@ -8,6 +8,8 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string>>
   readonly vary?: string
   readonly expose?: string
+  /** Joins the cookies that are already being set. */
+  readonly setCookie?: string
 }
 
 const REQUEST_ID = /^[A-Za-z0-9_.:-]{1,128}$/

@@ -8,11 +8,14 @@ import { type Answer, joined } from './answer.js'
 export interface NodeRequest {
   readonly method?: string | undefined
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** Express: `https` also behind a proxy that it was told to trust. */
+  readonly protocol?: string | undefined
+  readonly socket?: object | null | undefined
 }
 export interface NodeResponse {
   statusCode: number
   getHeader(name: string): number | string | string[] | undefined
-  setHeader(name: string, value: string): unknown
+  setHeader(name: string, value: string | string[]): unknown
   end(body?: string): unknown
 }
 export interface HonoContext {
@@ -49,6 +52,19 @@ export function headerOf(incoming: Incoming, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
+/** The address that the request was made to. No forwarded header is read: frameworks are told whom to believe. */
+export function addressOf(incoming: Incoming): { scheme: string; host: string } {
+  const host = headerOf(incoming, 'Host')
+  if (incoming.style !== 'node') {
+    const { raw } = incoming.style === 'hono' ? incoming.request.req : { raw: incoming.request }
+    const url = new URL(raw.url)
+    return { scheme: url.protocol.slice(0, -1), host: host ?? url.host }
+  }
+  const { protocol, socket } = incoming.request
+  const encrypted = (socket as { encrypted?: unknown } | null | undefined)?.encrypted === true
+  return { scheme: protocol ?? (encrypted ? 'https' : 'http'), host: host ?? '' }
+}
+
 /** Sends the answer; a `Response` where the framework wants one returned. */
 export function answerTo(incoming: Incoming, answer: Answer): Response | undefined {
   if (incoming.style === 'node') {
@@ -59,13 +75,22 @@ export function answerTo(incoming: Incoming, answer: Answer): Response | undefin
   const lists = listHeaders(answer, (name) => before.get(name))
   // Hono lays the headers that are already there over ours: what was joined must not be undone.
   for (const name of Object.keys(lists)) before.delete(name)
-  return Response.json(answer.body, { status: answer.status, headers: { ...answer.headers, ...lists } })
+  const headers = new Headers({ ...answer.headers, ...lists })
+  if (answer.setCookie !== undefined) {
+    for (const cookie of [...before.getSetCookie(), answer.setCookie]) headers.append('Set-Cookie', cookie)
+    before.delete('Set-Cookie')
+  }
+  return Response.json(answer.body, { status: answer.status, headers })
 }
 
 function send(response: NodeResponse, answer: Answer): void {
   const lists = listHeaders(answer, (name) => response.getHeader(name)?.toString())
   response.statusCode = answer.status
   for (const [name, value] of Object.entries({ ...answer.headers, ...lists })) response.setHeader(name, value)
+  if (answer.setCookie !== undefined) {
+    const present = [response.getHeader('Set-Cookie') ?? []].flat().map(String)
+    response.setHeader('Set-Cookie', [...present, answer.setCookie])
+  }
   response.setHeader('Content-Type', 'application/json')
   response.end(JSON.stringify(answer.body))
 }

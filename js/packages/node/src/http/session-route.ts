@@ -46,7 +46,8 @@ const FIELDS: Readonly<Record<keyof SessionUser, true>> = {
   format: true,
   maxUses: true,
 }
-const VARY = 'Cookie, Authorization'
+/** What an answer to a page depends on. */
+export const VARY = 'Cookie, Authorization'
 
 /**
  * The endpoint that a browser fetches its session token from: authenticates with your `getUser`, mints, and
@@ -134,7 +135,7 @@ function checked(user: SessionUser): SessionUser {
 }
 
 /** Next.js steers by throwing errors with a `digest` (redirects, "this page is dynamic"); swallowed, its build breaks. */
-function isForTheFramework(error: unknown): boolean {
+export function isForTheFramework(error: unknown): boolean {
   const digest = (error as { digest?: unknown } | null | undefined)?.digest
   return typeof digest === 'string' && /^(?:NEXT_|DYNAMIC_SERVER_USAGE|HANGING_PROMISE|BAILOUT_)/.test(digest)
 }
