@@ -63,7 +63,10 @@ OURS = {
     "projects": "number = {project}",
     "status_entries": "list IN (SELECT number FROM status_lists WHERE issuer = {issuer})",
 }
-OF_NOBODY = {"alembic_version", "store_facts", "signed_requests", "refusals", "idempotency_log", "idempotency_index"}
+OF_NOBODY = {
+    "alembic_version", "store_facts", "signed_requests", "refusals", "idempotency_log", "idempotency_index",
+    "audit_batches", "audit_leaves", "audit_edges", "audit_keys",
+}  # fmt: skip
 
 
 def name_of(route):

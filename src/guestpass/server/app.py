@@ -11,6 +11,8 @@ from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.errors import GuestpassError
 from guestpass.server.api_keys.routes import ApiKeyRoutes
 from guestpass.server.api_keys.service import SEALED_SECRETS, ApiKeys
+from guestpass.server.audit import service as audit
+from guestpass.server.audit.sealing import Sealing
 from guestpass.server.clock import Clock, Entropy, EntropyPool, system_clock
 from guestpass.server.customers.service import Derivation
 from guestpass.server.http.application import Application
@@ -67,6 +69,7 @@ class Service:
     sessions: Sessions
     verifying: Verifying
     derivation: Derivation
+    sealing: Sealing
     jobs: Jobs
     refusals: Refusals
     explaining: Explaining
@@ -118,7 +121,7 @@ async def open_service(
     """
     entropy = entropy or EntropyPool()
     await _at_once(store, copies.require_original)
-    secret = await _at_once(store, lambda tx: facts.derivation_secret(tx, sealer))
+    secret = await _at_once(store, lambda tx: _secret_of(tx, sealer))
     kept_answers, keeping = await _kept_answers(store, secret, sealer, clock, entropy)
     base_url = await _at_once(store, lambda tx: _fixed_public_url(tx, settings))
     issuers = Issuers(store, base_url, issuer_names(settings, base_url), clock, entropy)
@@ -131,9 +134,8 @@ async def open_service(
     refusals = Refusals(store, clock, entropy)
     verifying = Verifying(store, issuers, keyring, clock, prefix_word=word)
     cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
-    rotation = Rotation(
-        store, sealer, entropy, algorithm=settings.signing_algorithm, key_days=settings.signing_key_days
-    )
+    rotation = _rotation(settings, store, sealer, entropy)
+    sealing = Sealing(store, issuers, keyring)
     purges = (cleaning.purge, signed_requests.purge, refusals.purge, keeping.purge)
     return Service(
         base_url=base_url,
@@ -149,7 +151,8 @@ async def open_service(
         explaining=Explaining(verifying, refusals, clock),
         derivation=derivation,
         kept_answers=kept_answers,
-        jobs=Jobs(cleaning, rotation, (refusals.write, keeping.keep_up), api_keys.write_uses, purges),
+        sealing=sealing,
+        jobs=Jobs(cleaning, rotation, (refusals.write, keeping.keep_up), api_keys.write_uses, purges, sealing.seal),
         refusals=refusals,
         limits=RateLimits(_limits(settings), issuers, clock, _shared_counts(settings, base_url, clock)),
         proxies=TrustedProxies(networks_of(settings.trusted_proxies)),
@@ -157,6 +160,17 @@ async def open_service(
         entropy=entropy,
         tally=store.tally,
     )
+
+
+async def _secret_of(tx: Transaction, sealer: Sealer) -> bytes:
+    """Prove the master key, and let the audit log begin where the store is new, or is older than its log."""
+    secret = await facts.derivation_secret(tx, sealer)
+    await audit.begin(tx)
+    return secret
+
+
+def _rotation(settings: Settings, store: Store, sealer: Sealer, entropy: Entropy) -> Rotation:
+    return Rotation(store, sealer, entropy, algorithm=settings.signing_algorithm, key_days=settings.signing_key_days)
 
 
 async def _full_keyring(keyring: Keyring, issuers: Issuers) -> Keyring:

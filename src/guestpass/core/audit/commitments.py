@@ -12,6 +12,6 @@ SALT_BYTES = 16
 _DOMAIN = b"guestpass audit field\0"
 
 
-def commitment(salt: bytes, name: str, value: str) -> bytes:
-    """Return 32 bytes. ``salt``: 16 random bytes that no other field shares; ``name``: without NUL."""
-    return hashlib.sha256(b"%b%b%b\0%b" % (_DOMAIN, salt, name.encode(), value.encode())).digest()
+def commitment(salt: bytes, name: str, value: str) -> str:
+    """Return 64 hexadecimal digits. ``salt``: 16 random bytes that no other field shares; ``name``: without NUL."""
+    return hashlib.sha256(b"%b%b%b\0%b" % (_DOMAIN, salt, name.encode(), value.encode())).hexdigest()

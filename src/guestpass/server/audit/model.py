@@ -77,8 +77,8 @@ class EventRow(NamedTuple):
         id: Time-ordered, by the store's clock.
         targets: JSON, a list.
         detail: JSON, an object, its members in order.
-        commitments: JSON: by field of ``personal``, base64url.
-        personal: JSON: by field, its salt in base64url and its value; None once it was erased.
+        commitments: JSON: by field of ``personal``, in hexadecimal.
+        personal: JSON: by field, its salt in hexadecimal and its value; None once it was erased.
     """
 
     id: bytes

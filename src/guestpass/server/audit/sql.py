@@ -1,14 +1,72 @@
-"""The tables audit_events and audit_targets."""
+"""The tables of recorded events: audit_events and audit_targets; and audit_edges, to tell what of them is sealed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
 
 from guestpass.server.audit.model import EventRow
 from guestpass.server.storage.store import Transaction
+
+_COLUMNS = ", ".join(EventRow._fields)
 
 
 async def add(tx: Transaction, rows: Sequence[EventRow], targets: Sequence[tuple[int, str, bytes]]) -> None:
     """Write events. ``targets``: (issuer, public id, event's id), by which they are found again."""
     await tx.insert("audit_events", EventRow._fields, rows)
     await tx.insert("audit_targets", ("issuer", "target", "id"), targets)
+
+
+async def count_between(tx: Transaction, low: bytes, high: bytes, *, most: int) -> int:
+    """Count the events from ``low`` to below ``high``, up to ``most``."""
+    ((counted,),) = await tx.fetch(
+        "SELECT count(*) FROM (SELECT 1 FROM audit_events WHERE id >= ? AND id < ? LIMIT ?) AS counted",
+        (low, high, most),
+    )
+    return int(counted)
+
+
+async def ids_from(tx: Transaction, low: bytes) -> AsyncIterator[bytes]:
+    """Yield the ids from ``low`` on, in order."""
+    async for row in tx.each("SELECT id FROM audit_events WHERE id >= ? ORDER BY id", (low,)):
+        yield row[0]
+
+
+async def events_of(tx: Transaction, event_ids: Sequence[bytes]) -> dict[bytes, EventRow]:
+    """Return those of many that are there, by id."""
+    if not event_ids:
+        return {}
+    rows = await tx.fetch_among(f"SELECT {_COLUMNS} FROM audit_events WHERE id IN (?*)", (), event_ids)  # noqa: S608
+    return {row.id: row for row in (EventRow(*columns) for columns in rows)}
+
+
+async def erased_of(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> dict[bytes, list[str | None]]:
+    """Return the commitments that were kept of sessions whose person was forgotten."""
+    if not session_ids:
+        return {}
+    rows = await tx.fetch_among(
+        "SELECT id, commitments FROM audit_erased WHERE issuer = ? AND id IN (?*)", (issuer,), session_ids
+    )
+    return {one: msgspec.json.decode(commitments) for one, commitments in rows}
+
+
+async def edge_ms(tx: Transaction, source: int) -> int | None:
+    """Return the milliseconds below which all ids of a source are sealed."""
+    row = await tx.fetch_one("SELECT edge_ms FROM audit_edges WHERE source = ?", (source,))
+    return row[0] if row else None
+
+
+async def edges(tx: Transaction) -> dict[int, int]:
+    """Return the edge of every source that has one."""
+    rows = await tx.fetch("SELECT source, edge_ms FROM audit_edges")
+    return {source: at_ms for source, at_ms in rows}  # noqa: C416 - rows are tuples of anything
+
+
+async def put_edge(tx: Transaction, source: int, at_ms: int) -> None:
+    """Move an edge; never back."""
+    await tx.execute(
+        "INSERT INTO audit_edges (source, edge_ms) VALUES (?, ?) ON CONFLICT (source) DO UPDATE"
+        " SET edge_ms = excluded.edge_ms WHERE audit_edges.edge_ms < excluded.edge_ms",
+        (source, at_ms),
+    )

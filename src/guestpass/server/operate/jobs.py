@@ -14,6 +14,7 @@ from guestpass.server.signing_keys.rotation import Rotation
 
 FEED_SECONDS = 1.0
 PURGE_SECONDS = 60.0
+SEAL_SECONDS = 0.5  # between two looks, so that what is done is in the audit log's chain within a second
 
 log = structlog.get_logger("guestpass")
 
@@ -25,6 +26,7 @@ class Jobs:
         feeds: Each writes every second what is due, or brings up to date what is derived from what was written.
         write_uses: Called every minute: when API keys were used last.
         purges: Each drops what nobody can ask for any more, in bounded batches, and returns how many rows went.
+        seal: Called every half second, whatever the others do: chains what is new in the audit log.
     """
 
     def __init__(
@@ -34,24 +36,36 @@ class Jobs:
         feeds: Sequence[Callable[[], Awaitable[None]]],
         write_uses: Callable[[], Awaitable[None]],
         purges: Sequence[Callable[[], Awaitable[int]]],
+        seal: Callable[[], Awaitable[int]],
     ) -> None:
         self.cleaning = cleaning
         self.rotation = rotation
         self.write_uses = write_uses
         self._feeds = feeds
         self._purges = purges
+        self._seal = seal
         self._follows_setting = False
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run())
+        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._keep_sealing())]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+                await task
+        self._tasks = []
+
+    async def _keep_sealing(self) -> None:
+        while True:
+            try:
+                await self._seal()
+            except GuestpassError as error:
+                log.warning("sealing_waits", code=error.code, internal=error.internal)
+            except Exception:
+                log.exception("sealing_failed")
+            await asyncio.sleep(SEAL_SECONDS)
 
     async def _run(self) -> None:
         seconds_to_purge = 0.0

@@ -19,7 +19,17 @@ from guestpass.server.projects.model import DEFAULT_PROJECT, WORD, Issuer, Issue
 from guestpass.server.remembered import Remembered
 from guestpass.server.storage.store import Locks, Store, Transaction
 
-__all__ = ["DEFAULT_PROJECT", "WORD", "Issuer", "IssuerNames", "IssuerSettings", "Issuers", "Project", "issuer_numbers"]
+__all__ = [
+    "DEFAULT_PROJECT",
+    "WORD",
+    "Issuer",
+    "IssuerNames",
+    "IssuerSettings",
+    "Issuers",
+    "Project",
+    "issuer_names",
+    "issuer_numbers",
+]
 
 SETTINGS_SECONDS = 0.5  # so much later another server's change of settings may be seen here
 
@@ -27,6 +37,15 @@ SETTINGS_SECONDS = 0.5  # so much later another server's change of settings may 
 async def issuer_numbers(tx: Transaction) -> list[int]:
     """Return the number of every issuer."""
     return [model.issuer_of(number, name) for number in await sql.numbers(tx) for name in ENVIRONMENTS]
+
+
+async def issuer_names(tx: Transaction) -> dict[int, tuple[str, Environment]]:
+    """Return (project id, environment) of every issuer, by its number."""
+    return {
+        model.issuer_number(project, name): (project.id, name)
+        for project in await sql.all_of_them(tx)
+        for name in ENVIRONMENTS
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guestpass.core import ids
 from guestpass.core.bounds import LIFE_SECONDS_MAX
+from guestpass.server.audit import service as audit
 from guestpass.server.clock import Clock
 from guestpass.server.revocation import service as revocation
 from guestpass.server.sessions import index, sql
@@ -51,7 +52,8 @@ class Cleaning:
     async def purge(self) -> int:
         """Delete sessions that ended before the retention, and what was kept for them; return how many rows went.
 
-        The edge is a range of ids, so the youngest to go were minted a retention and one longest life ago.
+        The edge is a range of ids, so the youngest to go were minted a retention and one longest life ago. What is not
+        sealed in the audit log stays.
         """
         kept_seconds = self._retention_days * _DAY_SECONDS + LIFE_SECONDS_MAX
         edge = ids.first_of(max(0, int((self._clock() - kept_seconds) * 1000)))
@@ -106,6 +108,7 @@ async def _list_some_cuts(tx: Transaction, issuer: int, now_ms: int) -> int:
 
 
 async def _purge_batch(tx: Transaction, issuer: int, edge: bytes) -> int:
+    edge = min(edge, ids.first_of(await audit.edge_ms(tx, issuer)))  # never past the sealer: its events are these rows
     gone = await sql.purge(tx, issuer, edge, most=PURGE_BATCH)
     if gone == 0:  # endings and runs go last: until then they still say how a session ended
         gone = await index.forget_runs(tx, issuer, edge) + await revocation.forget_older_than(

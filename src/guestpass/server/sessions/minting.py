@@ -28,6 +28,8 @@ from guestpass.server.sessions.retelling import living, made_of, token_again
 from guestpass.server.signing_keys.service import Keyring, Signer
 from guestpass.server.storage.store import Riders, Store, Transaction
 
+LATE_MS = 5_000  # a mint that waited longer for its transaction takes a new id; see ``audit.service.WINDOW_MS``
+
 
 class Minting:
     """``POST /v1/session-tokens``: policy, clock and entropy here; the token in ``core``; the row in ``sql``."""
@@ -147,9 +149,10 @@ class Minting:
     async def _commit(self, tx: Transaction, mints: list[Mint]) -> list[Made | Exception]:
         """Decide and write every mint that waits, in one transaction."""
         await revocation.lock_issuers(tx, {mint.row.issuer for mint in mints}, shared=True)
-        refused = await api_keys.refusals(tx, ((mint.key, mint.row.scope) for mint in mints), self._clock())
+        now = self._clock()
+        refused = await api_keys.refusals(tx, ((mint.key, mint.row.scope) for mint in mints), now)
         blocked = await customers.blocked_among(tx, {(mint.row.issuer, mint.row.customer_id) for mint in mints})
-        floors = await _floors(tx, mints)
+        floors = await _floors(tx, mints, now_ms=int(now * 1000))
         outcomes: list[Made | Exception] = []
         accepted: list[Mint] = []
         for mint, refusal in zip(mints, refused, strict=True):
@@ -167,7 +170,7 @@ class Minting:
         return outcomes
 
 
-async def _floors(tx: Transaction, mints: list[Mint]) -> dict[bytes, int]:
+async def _floors(tx: Transaction, mints: list[Mint], *, now_ms: int) -> dict[bytes, int]:
     """Return for each session id the milliseconds it must reach to be committed, 0 where it may be as it is."""
     by_issuer: defaultdict[int, list[SessionRow]] = defaultdict(list)
     for mint in mints:
@@ -177,6 +180,8 @@ async def _floors(tx: Transaction, mints: list[Mint]) -> dict[bytes, int]:
         indexed = await index.indexed_up_to(tx, issuer)
         after_cuts = await revocation.floors(tx, issuer, [(row.subjects, row.minted_ms) for row in rows])
         for row, floor in zip(rows, after_cuts, strict=True):
+            if row.minted_ms < now_ms - LATE_MS:
+                floor = max(floor, now_ms)  # noqa: PLW2901 - the sealer no longer waits for ids as old
             floors[row.id] = max(floor, ids.unix_ms_of(indexed) + 1) if row.id <= indexed else floor
     return floors
 

@@ -7,6 +7,7 @@ from guestpass.server.api_keys import service as api_keys
 from guestpass.server.audit.service import NOWHERE, AuditEvent, Where
 from guestpass.server.customers import service as customers
 from guestpass.server.revocation.service import CutMade
+from guestpass.server.sessions.minted import USER, personal_of
 from guestpass.server.sessions.model import SessionRow
 
 _WORDS = {"user": customers.WORD, "api_key": api_keys.WORD}  # an organization has no public id
@@ -22,14 +23,6 @@ def session_revoked(row: SessionRow, by: str, where: Where, *, reissue: bool) ->
         where=where,
         detail={"scope": "session", "reissue": reissue},
         personal=personal_of(row),
-    )
-
-
-def personal_of(row: SessionRow) -> dict[str, str]:
-    """Return what a session's row says of a person, by the names of the API."""
-    organization = row.external_organization_id
-    return {"externalUserId": row.external_user_id} | (
-        {} if organization is None else {"externalOrganizationId": organization}
     )
 
 
@@ -74,4 +67,4 @@ def customer_unblocked(issuer: int, customer_id: bytes, by: str, where: Where = 
 
 
 def _personal(external_user_id: str | None) -> dict[str, str]:
-    return {} if external_user_id is None else {"externalUserId": external_user_id}
+    return {} if external_user_id is None else {USER: external_user_id}

@@ -134,6 +134,30 @@ async def count_use(tx: Transaction, issuer: int, session_id: bytes, *, most: in
     return counted > 0
 
 
+async def count_between(tx: Transaction, issuer: int, low: bytes, high: bytes, *, most: int) -> int:
+    """Count the sessions from ``low`` to below ``high``, up to ``most``."""
+    ((counted,),) = await tx.fetch(
+        "SELECT count(*) FROM (SELECT 1 FROM sessions WHERE issuer = ? AND id >= ? AND id < ? LIMIT ?) AS counted",
+        (issuer, low, high, most),
+    )
+    return int(counted)
+
+
+async def ids_from(tx: Transaction, issuer: int, low: bytes) -> AsyncIterator[bytes]:
+    """Yield the ids from ``low`` on, in order."""
+    async for row in tx.each("SELECT id FROM sessions WHERE issuer = ? AND id >= ? ORDER BY id", (issuer, low)):
+        yield row[0]
+
+
+async def rows_of(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> dict[bytes, SessionRow]:
+    rows = await tx.fetch_among(
+        f"SELECT {COLUMNS} FROM sessions WHERE issuer = ? AND id IN (?*)",  # noqa: S608 - names of ours
+        (issuer,),
+        session_ids,
+    )
+    return {row.id: row for row in (SessionRow(*columns) for columns in rows)}
+
+
 async def issuers_with_sessions(tx: Transaction) -> list[int]:
     return await distinct.values(tx, "sessions", "issuer")
 

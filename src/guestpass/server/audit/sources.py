@@ -1,0 +1,154 @@
+"""Where leaves come from: the recorded events, and the sessions of each issuer, whose rows are the events of their mints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+import msgspec
+
+from guestpass.core import ids
+from guestpass.core.audit.commitments import SALT_BYTES, commitment
+from guestpass.core.audit.leaves import EventLeaf
+from guestpass.core.audit.tree import leaf_hash
+from guestpass.server.audit import sql
+from guestpass.server.audit.model import STORE, WORD, EventRow
+from guestpass.server.sessions import minted
+from guestpass.server.sessions.model import SessionRow
+from guestpass.server.storage.store import Transaction
+
+SALTS_BYTES = 2 * SALT_BYTES  # of a leaf: for the user and for the organization of a session; an event has its own
+NO_SALTS = bytes(SALTS_BYTES)
+Names: TypeAlias = Mapping[int, tuple[str, str]]  # project id and environment by number of the issuer
+
+
+class Leaf(NamedTuple):
+    """One leaf in the making: what is hashed, and the salts of its commitments where the batch keeps them."""
+
+    id: bytes
+    octets: bytes
+    salts: bytes = NO_SALTS
+
+    @property
+    def hash(self) -> bytes:
+        return leaf_hash(self.octets)
+
+
+class Source(Protocol):
+    """Rows that are events. ``number``: as batches name it; ids of a source are time-ordered, 16 bytes."""
+
+    @property
+    def number(self) -> int: ...
+
+    async def count(self, tx: Transaction, low: bytes, high: bytes, *, most: int) -> int:
+        """Count the rows from ``low`` to below ``high``, up to ``most``."""
+        ...
+
+    def ids_from(self, tx: Transaction, low: bytes) -> AsyncIterator[bytes]:
+        """Yield ids from ``low`` on, in order."""
+        ...
+
+    async def leaves(self, tx: Transaction, some: Sequence[bytes], names: Names) -> list[Leaf]:
+        """Make leaves of rows that are there, in the order of ``some``, with fresh salts."""
+        ...
+
+    async def leaves_again(
+        self, tx: Transaction, some: Sequence[bytes], names: Names, salts: Sequence[bytes]
+    ) -> dict[bytes, Leaf]:
+        """Make the leaves that rows must have had by what they say now; of those that are gone, none."""
+        ...
+
+
+class Events:
+    """What acts recorded, of all issuers. Their salts are beside their values."""
+
+    number = STORE
+
+    async def count(self, tx: Transaction, low: bytes, high: bytes, *, most: int) -> int:
+        return await sql.count_between(tx, low, high, most=most)
+
+    async def ids_from(self, tx: Transaction, low: bytes) -> AsyncIterator[bytes]:
+        async for event_id in sql.ids_from(tx, low):
+            yield event_id
+
+    async def leaves(self, tx: Transaction, some: Sequence[bytes], names: Names) -> list[Leaf]:
+        rows = await sql.events_of(tx, some)
+        return [Leaf(one, event_leaf(rows[one], names)) for one in some]
+
+    async def leaves_again(
+        self,
+        tx: Transaction,
+        some: Sequence[bytes],
+        names: Names,
+        salts: Sequence[bytes],  # noqa: ARG002
+    ) -> dict[bytes, Leaf]:
+        return {one: Leaf(one, event_leaf(row, names)) for one, row in (await sql.events_of(tx, some)).items()}
+
+
+class Sessions:
+    """The sessions of one issuer."""
+
+    def __init__(self, issuer: int) -> None:
+        self.number = issuer
+
+    async def count(self, tx: Transaction, low: bytes, high: bytes, *, most: int) -> int:
+        return await minted.count(tx, self.number, low, high, most=most)
+
+    async def ids_from(self, tx: Transaction, low: bytes) -> AsyncIterator[bytes]:
+        async for session_id in minted.ids_from(tx, self.number, low):
+            yield session_id
+
+    async def leaves(self, tx: Transaction, some: Sequence[bytes], names: Names) -> list[Leaf]:
+        rows = await minted.rows(tx, self.number, some)
+        salts = os.urandom(SALTS_BYTES * len(some))
+        return [
+            _session_leaf(rows[one], names[self.number], salts[place * SALTS_BYTES : (place + 1) * SALTS_BYTES])
+            for place, one in enumerate(some)
+        ]
+
+    async def leaves_again(
+        self, tx: Transaction, some: Sequence[bytes], names: Names, salts: Sequence[bytes]
+    ) -> dict[bytes, Leaf]:
+        rows, name = await minted.rows(tx, self.number, some), names[self.number]
+        salts_of = dict(zip(some, salts, strict=True))
+        erased = await sql.erased_of(tx, self.number, [one for one in rows if salts_of[one] == NO_SALTS])
+        return {
+            one: _erased_leaf(row, name, erased[one]) if one in erased else _session_leaf(row, name, salts_of[one])
+            for one, row in rows.items()
+        }
+
+
+def event_leaf(row: EventRow, names: Names) -> bytes:
+    """Return what the chain holds of an event."""
+    project, environment = names.get(row.issuer, (None, None))
+    return EventLeaf(
+        id=ids.encode(WORD, row.id),
+        project=project,
+        environment=environment,
+        action=row.action,
+        actor=row.actor,
+        request_id=row.request_id,
+        targets=msgspec.json.decode(row.targets),
+        detail=msgspec.json.decode(row.detail),
+        commitments=msgspec.json.decode(row.commitments),
+    ).encode()
+
+
+def _session_leaf(row: SessionRow, name: tuple[str, str], salts: bytes) -> Leaf:
+    user, organization = commitments_of(row, salts)
+    return Leaf(row.id, minted.leaf_of(row, *name, user, organization).encode(), salts)
+
+
+def _erased_leaf(row: SessionRow, name: tuple[str, str], commitments: Sequence[str | None]) -> Leaf:
+    user, organization = commitments
+    return Leaf(row.id, minted.leaf_of(row, *name, user or "", organization).encode())
+
+
+def commitments_of(row: SessionRow, salts: bytes) -> tuple[str, str | None]:
+    """Return the commitments to what a session's row says of a person."""
+    user = commitment(salts[:SALT_BYTES], minted.USER, row.external_user_id)
+    organization = row.external_organization_id
+    if organization is None:
+        return user, None
+    return user, commitment(salts[SALT_BYTES:], minted.ORGANIZATION, organization)

@@ -1,0 +1,61 @@
+"""What the audit log reads of sessions: their rows are the events of their mints."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from guestpass.core import ids
+from guestpass.core.audit.leaves import SessionLeaf
+from guestpass.server.api_keys import service as api_keys
+from guestpass.server.customers import service as customers
+from guestpass.server.sessions import sql
+from guestpass.server.sessions.model import SessionRow
+from guestpass.server.storage.store import Transaction
+
+USER, ORGANIZATION = "externalUserId", "externalOrganizationId"  # what a row says of a person, as the API names it
+
+
+async def issuers(tx: Transaction) -> list[int]:
+    """Return the issuers that have sessions."""
+    return await sql.issuers_with_sessions(tx)
+
+
+async def count(tx: Transaction, issuer: int, low: bytes, high: bytes, *, most: int) -> int:
+    """Count the sessions from ``low`` to below ``high``, up to ``most``."""
+    return await sql.count_between(tx, issuer, low, high, most=most)
+
+
+async def ids_from(tx: Transaction, issuer: int, low: bytes) -> AsyncIterator[bytes]:
+    """Yield the ids from ``low`` on, in order."""
+    async for session_id in sql.ids_from(tx, issuer, low):
+        yield session_id
+
+
+async def rows(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> dict[bytes, SessionRow]:
+    """Return those of many that are there, by id."""
+    return await sql.rows_of(tx, issuer, session_ids)
+
+
+def personal_of(row: SessionRow) -> dict[str, str]:
+    """Return what a session's row says of a person."""
+    organization = row.external_organization_id
+    return {USER: row.external_user_id} | ({} if organization is None else {ORGANIZATION: organization})
+
+
+def leaf_of(row: SessionRow, project: str, environment: str, user: str, organization: str | None) -> SessionLeaf:
+    """Return what the chain holds of a mint; ``user`` and ``organization`` are the commitments to what they are called."""
+    return SessionLeaf(
+        id=row.public_id,
+        project=project,
+        environment=environment,
+        actor=api_keys.public_id(row.api_key_id),
+        customer_id=ids.encode_again(customers.WORD, row.customer_id),
+        operations=row.scope,
+        issued_at=row.issued_at,
+        not_before=row.not_before,
+        expires_at=row.expires_at,
+        max_uses=row.max_uses,
+        format=row.format,
+        user_commitment=user,
+        organization_commitment=organization,
+    )
