@@ -23,6 +23,7 @@ _CALLER = {
     "client": "an API key as HTTP Basic, as Bearer, or as `client_id` and `client_secret` in the form",
     "api_key": "a secret API key",
     "token": "a session token as Bearer",
+    "holder": "a refresh token in the body; or what the note says",
     "anyone": "none",
 }
 _SESSION_PATH = "/v1/sessions/{id}"  # the one place where the fields of a session are listed

@@ -151,6 +151,51 @@ class Session:
 
 
 @dataclass
+class Login:
+    """A renewable session in a test's hand: the tokens that were answered last, and what the login answered."""
+
+    http: Http = field(repr=False)
+    answer: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return self.answer["sessionId"]
+
+    @property
+    def refresh_token(self) -> str:
+        return self.answer["refreshToken"]
+
+    @property
+    def token(self) -> str:
+        return self.answer["accessToken"]
+
+    def copy(self) -> Login:
+        """Return what a thief would have, who copied both tokens."""
+        return Login(self.http, dict(self.answer))
+
+    async def refresh(self, **how: Any) -> dict[str, Any]:
+        """``POST /v1/auth/refresh``; keeps what it answers. Raises: Refused."""
+        self.answer = _accepted(await self.try_refresh(**how))
+        return self.answer
+
+    async def try_refresh(self, **how: Any) -> Reply:
+        """Do the same, as a client whose answer is lost: nothing is kept."""
+        return await self.http.post("/v1/auth/refresh", {"refreshToken": self.refresh_token}, **how)
+
+    async def logout(self, **fields: Any) -> int | None:
+        """``POST /v1/auth/logout`` with the refresh token. Raises: Refused."""
+        reply = await self.http.post("/v1/auth/logout", {"refreshToken": self.refresh_token, **fields})
+        return _accepted(reply)["tokensRevoked"]
+
+    async def who_am_i(self) -> dict[str, Any]:
+        """``GET /v1/session`` with the access token. Raises: Refused."""
+        return _accepted(await self.http.get("/v1/session", bearer=self.token))
+
+    async def lives(self) -> bool:
+        return (await self.http.get("/v1/session", bearer=self.token)).status == 200
+
+
+@dataclass
 class Host:
     """A business's backend that holds one API key."""
 
@@ -163,15 +208,19 @@ class Host:
         """Raises: Refused."""
         return Session(self.http, _accepted(await self.post("/v1/session-tokens", {"externalUserId": user, **fields})))
 
+    async def login(self, user: str = "ada", **fields: Any) -> Login:
+        """``POST /v1/auth/login``. Raises: Refused."""
+        return Login(self.http, _accepted(await self.post("/v1/auth/login", {"externalUserId": user, **fields})))
+
     async def revoke(self, **body: Any) -> dict[str, Any]:
         """``POST /v1/sessions/revoke``. Raises: Refused."""
         return _accepted(await self.post("/v1/sessions/revoke", body))
 
-    async def end(self, session: Session) -> dict[str, Any]:
+    async def end(self, session: Session | Login) -> dict[str, Any]:
         """``DELETE /v1/session-tokens/{id}``. Raises: Refused."""
         return _accepted(await self.delete(f"/v1/session-tokens/{session.id}"))
 
-    async def session(self, session: Session) -> dict[str, Any]:
+    async def session(self, session: Session | Login) -> dict[str, Any]:
         """``GET /v1/sessions/{id}``. Raises: Refused."""
         return _accepted(await self.get(f"/v1/sessions/{session.id}"))
 
@@ -308,6 +357,14 @@ class World:
     async def mint(self, user: str = "ada", **fields: Any) -> Session:
         """Let ``host`` mint a session for a user; the fields are those of the API. Raises: Refused."""
         return await self.host.mint(user, **fields)
+
+    async def login(self, user: str = "ada", **fields: Any) -> Login:
+        """Let ``host`` open a renewable session for a user. Raises: Refused."""
+        return await self.host.login(user, **fields)
+
+    async def set(self, **settings: Any) -> None:
+        """Change settings of the host's project in test; they are in use at once."""
+        await self.service.issuers.set(self.host.issuer, settings)
 
     async def fill(self, like: Session, count: int) -> None:
         """Add ``count`` sessions like one that was minted, a millisecond apart, below the API: for their number."""

@@ -14,7 +14,14 @@ MINT = "/v1/session-tokens"
 ANALYTICS = "/sessions"
 API_KEYS = "/v1/api-keys"
 ROTATE = "/v1/api-keys/{id}/rotate"
-BODIES = {MINT: {"externalUserId": "ada"}, ANALYTICS: {"user": {"id": "ada"}}, API_KEYS: {"name": "mine"}, ROTATE: {}}
+LOGIN = "/v1/auth/login"
+BODIES = {
+    MINT: {"externalUserId": "ada"},
+    LOGIN: {"externalUserId": "ada"},
+    ANALYTICS: {"user": {"id": "ada"}},
+    API_KEYS: {"name": "mine"},
+    ROTATE: {},
+}
 HOUR = 3600
 
 

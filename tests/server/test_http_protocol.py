@@ -161,10 +161,10 @@ async def test_readiness_names_the_migration_that_is_missing(world):
 
 async def test_a_store_that_is_away_is_503_on_every_route_that_needs_it(world):
     """Never a 401 or 404: who asks again later gets the right answer."""
-    ada = await world.mint("ada")
+    ada, grace = await world.mint("ada"), await world.login("grace")
     await world.http.get("/openapi.json")
     world.clock.advance(seconds=2)
-    bodies = {"/v1/session-tokens": {"externalUserId": "ada"}, "/v1/sessions/revoke": {"all": True}, "/v1/tokens/verify": {"token": ada.token}, "/v1/users/revoke": {"externalUserId": "ada"}}  # fmt: skip
+    bodies = {"/v1/auth/refresh": {"refreshToken": grace.refresh_token}, "/v1/auth/logout": {"refreshToken": grace.refresh_token}, "/v1/session-tokens": {"externalUserId": "ada"}, "/v1/sessions/revoke": {"all": True}, "/v1/tokens/verify": {"token": ada.token}, "/v1/users/revoke": {"externalUserId": "ada"}}  # fmt: skip
     with world.store.away():
         for route in world.app.routes.routes:
             if route.caller == "anyone":

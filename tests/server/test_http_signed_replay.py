@@ -62,6 +62,7 @@ async def test_what_changes_nothing_may_be_asked_again(world, signer):
 
 BODIES = {
     "POST /v1/session-tokens": {"externalUserId": "ada"},
+    "POST /v1/auth/login": {"externalUserId": "ada"},
     "POST /sessions": {"user": {"id": "ada"}},
     "POST /v1/sessions/revoke": {"externalUserId": "ada"},
     "POST /v1/tokens/verify": {"token": "x"},

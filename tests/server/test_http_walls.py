@@ -31,6 +31,7 @@ ASKED_WITH = {
 # What names things by the host's own words, or names nothing: it works for a stranger, on what is his.
 HIS_OWN = {
     "POST /v1/session-tokens": [{"externalUserId": "ada", "externalOrganizationId": "acme"}],
+    "POST /v1/auth/login": [{"externalUserId": "ada", "externalOrganizationId": "acme"}],
     "POST /sessions": [{"user": {"id": "ada"}, "organization": {"id": "acme"}}],
     "POST /v1/sessions/revoke": [
         {"externalUserId": "ada"}, {"externalOrganizationId": "acme"}, {"all": True}, {"all": True, "reissue": True},
@@ -54,6 +55,8 @@ PUBLIC = {
 }  # fmt: skip
 # Whoever holds a token may end its session: nobody has to say who he is (RFC 7009 section 2.1).
 BY_TOKEN_ALONE = {"POST /oauth/revoke"}
+# Whoever holds a refresh token, and nobody beside him: it says itself whose it is.
+BY_REFRESH_TOKEN = {"POST /v1/auth/refresh", "POST /v1/auth/logout"}
 # A proxy asks about a token of one project, which the path names.
 PROXIED = {"* /v1/forward-auth/{environment}/{project}/{operation}"}
 
@@ -65,7 +68,7 @@ OURS = {
 }
 OF_NOBODY = {
     "alembic_version", "store_facts", "signed_requests", "refusals", "idempotency_log", "idempotency_index",
-    "audit_batches", "audit_leaves", "audit_edges", "audit_keys",
+    "audit_batches", "audit_leaves", "audit_edges", "audit_keys", "refresh_salts",
 }  # fmt: skip
 
 
@@ -164,12 +167,12 @@ def said(reply):
 async def test_every_route_is_tried_or_without_ids_on_purpose(world):
     every = {name_of(route) for route in world.app.routes.routes}
     with_id = {name_of(route) for route in world.app.routes.routes if has_id(route)}
-    assert with_id | ASKED_WITH.keys() | HIS_OWN.keys() | PUBLIC | BY_TOKEN_ALONE | PROXIED == every
+    assert with_id | ASKED_WITH.keys() | HIS_OWN.keys() | PUBLIC | BY_TOKEN_ALONE | BY_REFRESH_TOKEN | PROXIED == every
     assert not with_id & HIS_OWN.keys()
     public = {name_of(route) for route in world.app.routes.routes if route.caller == "anyone"}
     assert public == PUBLIC
     unsafe = {name_of(route) for route in world.app.routes.routes if route.body is not None}
-    assert unsafe <= ASKED_WITH.keys() | HIS_OWN.keys() | with_id
+    assert unsafe <= ASKED_WITH.keys() | HIS_OWN.keys() | with_id | BY_REFRESH_TOKEN
 
 
 async def test_every_table_is_ours_by_issuer_or_on_purpose(world):
@@ -260,6 +263,21 @@ async def test_a_key_of_a_stranger_cannot_end_what_only_its_token_may(world, str
         for credential in await credentials_of(host):
             reply = await ask(world, route, route.path, {"token": token}, credential)
             assert (reply.status, reply.code) == (401, "UNAUTHORIZED")
+    assert await everything_of(world, world.host.issuer) == before
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+async def test_a_strangers_key_neither_refreshes_nor_ends_what_is_ours(world, stranger):
+    """Not beside our refresh token, nor by the name of our user: that is his own user of that name."""
+    host, ada = getattr(world, stranger), await world.login("ada")
+    before = await everything_of(world, world.host.issuer)
+    for path in ("/v1/auth/refresh", "/v1/auth/logout"):
+        reply = await world.http.post(path, {"refreshToken": ada.refresh_token}, bearer=host.secret)
+        assert (reply.status, reply.code) == (401, "UNAUTHORIZED")
+    reply = await host.post("/v1/auth/logout", {"everywhere": True, "externalUserId": "ada"})
+    assert reply.json == {"tokensRevoked": 0}
+    his = await host.login("ada")
+    assert await his.logout(everywhere=True) == 1
     assert await everything_of(world, world.host.issuer) == before
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from guestpass.core.callers.client_address import TrustedProxies, networks_of
 from guestpass.core.tokens.kinds import ENVIRONMENTS
+from guestpass.core.tokens.refresh_token import RefreshKeys
 from guestpass.errors import GuestpassError
 from guestpass.server.api_keys.routes import ApiKeyRoutes
 from guestpass.server.api_keys.service import SEALED_SECRETS, ApiKeys
@@ -30,6 +31,8 @@ from guestpass.server.operate.jobs import Jobs
 from guestpass.server.operate.routes import OperateRoutes
 from guestpass.server.operate.settings import Settings, SettingsError
 from guestpass.server.projects.service import WORD, IssuerNames, Issuers, Project
+from guestpass.server.refresh.routes import RefreshRoutes
+from guestpass.server.refresh.service import Leaving, Renewing
 from guestpass.server.refusals.service import Refusals
 from guestpass.server.revocation.publishing import Publishing
 from guestpass.server.revocation.routes import StatusListRoutes
@@ -68,6 +71,8 @@ class Service:
     minting: Minting
     sessions: Sessions
     verifying: Verifying
+    renewing: Renewing
+    leaving: Leaving
     derivation: Derivation
     sealing: Sealing
     jobs: Jobs
@@ -123,9 +128,7 @@ async def open_service(
     await _at_once(store, copies.require_original)
     secret = await _at_once(store, lambda tx: _secret_of(tx, sealer))
     kept_answers, keeping = await _kept_answers(store, secret, sealer, clock, entropy)
-    base_url = await _at_once(store, lambda tx: _fixed_public_url(tx, settings))
-    issuers = Issuers(store, base_url, issuer_names(settings, base_url), clock, entropy)
-    await issuers.make_default()
+    issuers = await _issuers(store, settings, clock, entropy)
     keyring = await _full_keyring(Keyring(store, sealer, clock, settings.signing_algorithm), issuers)
     derivation, word = Derivation(secret), settings.token_prefix
     minting = Minting(store, issuers, keyring, derivation, clock=clock, entropy=entropy, prefix_word=word)
@@ -133,12 +136,16 @@ async def open_service(
     signed_requests = SignedRequests(store, api_keys, clock, entropy)
     refusals = Refusals(store, clock, entropy)
     verifying = Verifying(store, issuers, keyring, clock, prefix_word=word)
+    sessions = Sessions(store, clock, store.tally)
+    keys = RefreshKeys.of(secret)
+    renewing = Renewing(store, issuers, keyring, minting, keys, clock=clock, entropy=entropy, prefix_word=word)
     cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
     rotation = _rotation(settings, store, sealer, entropy)
+    feeds = (refusals.write, keeping.keep_up, renewing.erase_salts)
     sealing = Sealing(store, issuers, keyring)
     purges = (cleaning.purge, signed_requests.purge, refusals.purge, keeping.purge)
     return Service(
-        base_url=base_url,
+        base_url=issuers.base_url,
         store=store,
         issuers=issuers,
         api_keys=api_keys,
@@ -146,15 +153,17 @@ async def open_service(
         keyring=keyring,
         rotation=rotation,
         minting=minting,
-        sessions=Sessions(store, clock, store.tally),
+        sessions=sessions,
         verifying=verifying,
+        renewing=renewing,
+        leaving=Leaving(store, renewing, verifying, sessions, keys),
         explaining=Explaining(verifying, refusals, clock),
         derivation=derivation,
         kept_answers=kept_answers,
         sealing=sealing,
-        jobs=Jobs(cleaning, rotation, (refusals.write, keeping.keep_up), api_keys.write_uses, purges, sealing.seal),
+        jobs=Jobs(cleaning, rotation, feeds, api_keys.write_uses, purges, sealing.seal),
         refusals=refusals,
-        limits=RateLimits(_limits(settings), issuers, clock, _shared_counts(settings, base_url, clock)),
+        limits=RateLimits(_limits(settings), issuers, clock, _shared_counts(settings, issuers.base_url, clock)),
         proxies=TrustedProxies(networks_of(settings.trusted_proxies)),
         clock=clock,
         entropy=entropy,
@@ -167,6 +176,13 @@ async def _secret_of(tx: Transaction, sealer: Sealer) -> bytes:
     secret = await facts.derivation_secret(tx, sealer)
     await audit.begin(tx)
     return secret
+
+
+async def _issuers(store: Store, settings: Settings, clock: Clock, entropy: Entropy) -> Issuers:
+    base_url = await _at_once(store, lambda tx: _fixed_public_url(tx, settings))
+    issuers = Issuers(store, base_url, issuer_names(settings, base_url), clock, entropy)
+    await issuers.make_default()
+    return issuers
 
 
 def _rotation(settings: Settings, store: Store, sealer: Sealer, entropy: Entropy) -> Rotation:
@@ -194,6 +210,7 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
         service.minting, service.sessions, service.verifying, service.issuers, service.derivation, service.explaining,
         service.clock,
     )  # fmt: skip
+    refresh = RefreshRoutes(service.renewing, service.leaving, service.sessions, service.derivation)
     api_keys = ApiKeyRoutes(service.api_keys, service.issuers, service.clock)
     signing_keys = SigningKeyRoutes(service.issuers, service.keyring)
     lists = StatusListRoutes(service.issuers, Publishing(service.store, service.keyring, service.clock))
@@ -201,6 +218,7 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
     table = RouteTable(
         [
             *sessions.table(),
+            *refresh.table(),
             *api_keys.table(),
             *standard.table(),
             *signing_keys.table(),

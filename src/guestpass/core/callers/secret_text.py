@@ -20,7 +20,7 @@ def encode(entropy: bytes) -> str:
     """Return the 43 characters of 32 bytes."""
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"a secret is made of {ENTROPY_BYTES} bytes")
-    return _base_62(int.from_bytes(entropy, "big"), SECRET_CHARACTERS)
+    return base_62(int.from_bytes(entropy, "big"), SECRET_CHARACTERS)
 
 
 def with_checksum(text: str) -> str:
@@ -35,12 +35,21 @@ def checksum_holds(text: str) -> bool:
 
 
 def _checksum(text: str) -> str:
-    return _base_62(zlib.crc32(text.encode()), CHECKSUM_CHARACTERS)
+    return base_62(zlib.crc32(text.encode()), CHECKSUM_CHARACTERS)
 
 
-def _base_62(number: int, characters: int) -> str:
+def base_62(number: int, characters: int) -> str:
+    """Write a number in so many characters, the highest first; more digits than that are lost."""
     digits = []
     for _ in range(characters):
         number, digit = divmod(number, 62)
         digits.append(_DIGITS[digit])
     return "".join(reversed(digits))
+
+
+def number_of(text: str) -> int:
+    """Return the number that ``base_62`` wrote. Raises: ValueError for another character."""
+    number = 0
+    for character in text:
+        number = number * 62 + _DIGITS.index(character)
+    return number

@@ -42,7 +42,7 @@ from guestpass.errors import (
 )
 
 __all__ = [
-    "CHECKS", "CLAIM_CHECKS", "STATE_CHECKS", "TIME_CHECKS", "TOKEN_CHECKS", "Check", "Expectation", "Inspection", "State",
+    "CHECKS", "CLAIM_CHECKS", "GATES", "STATE_CHECKS", "TIME_CHECKS", "TOKEN_CHECKS", "Check", "Expectation", "Inspection", "State",
     "session_named_in", "session_to_load_first", "unverified_issuer", "verify",
 ]  # fmt: skip
 
@@ -280,6 +280,7 @@ TOKEN_CHECKS = (
     Check("age", _age, gate=False),
 )
 TIME_CHECKS = tuple(check for check in TOKEN_CHECKS if not check.gate)  # what a token verified before still faces
+GATES = tuple(check for check in TOKEN_CHECKS if check.gate)  # what proves a token ours, whether or not it has expired
 STATE_CHECKS = (
     Check("revocation", _revocation, gate=False),
     Check("uses", _uses, gate=False),

@@ -35,7 +35,7 @@ from guestpass.server.storage.store import Riders, Store, Transaction, noting
 
 __all__ = [
     "OPERATOR", "SEALED_SECRETS", "WORD", "Actor", "ApiKey", "ApiKeys", "Described", "Edit", "Grant", "MadeSecret", "NewKey",
-    "Secret", "SigningSecrets", "is_of", "public_id", "refusals",
+    "Secret", "SigningSecrets", "ceilings_of", "is_of", "public_id", "refusals",
 ]  # fmt: skip
 
 # What another process did to a key is seen here so much later; a mint is refused at once all the same, since its own
@@ -275,6 +275,11 @@ async def refusals(tx: Transaction, mints: Iterable[tuple[ApiKey, str]], now: fl
     asked = list(mints)
     stored = await sql.by_ids(tx, list({key.id for key, _ in asked}), now)
     return [policy.refusal_of_mint(stored.get(key.id), key, scope, now) for key, scope in asked]
+
+
+async def ceilings_of(tx: Transaction, key_ids: Iterable[bytes]) -> dict[bytes, str]:
+    """Return what tokens of each key may do at most, as of now, whether or not it was revoked."""
+    return await sql.ceilings_of(tx, list(key_ids))
 
 
 def _purpose(key_id: bytes) -> str:

@@ -115,6 +115,10 @@ async def by_ids(tx: Transaction, key_ids: Sequence[bytes], now: float) -> Mappi
     return _described(await tx.fetch(f"{_WITH_SECRETS} WHERE k.id IN ({marks})", tuple(key_ids)), now)
 
 
+async def ceilings_of(tx: Transaction, key_ids: Sequence[bytes]) -> dict[bytes, str]:
+    return dict(await tx.fetch_among("SELECT id, ceiling FROM api_keys WHERE id IN (?*)", (), key_ids))
+
+
 async def page(tx: Transaction, issuer: int, *, below: bytes, limit: int, now: float) -> list[Described]:
     """Return up to ``limit`` keys of an issuer with ids below ``below``, newest first."""
     rows = await tx.fetch(

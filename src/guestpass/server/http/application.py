@@ -19,7 +19,7 @@ from guestpass.errors import Detail, GuestpassError, MethodNotAllowed, Validatio
 from guestpass.server import credentials
 from guestpass.server.api_keys.service import ApiKey
 from guestpass.server.clock import Entropy
-from guestpass.server.http.callers import SAFE_METHODS, Callers, api_key_of, bearer_token_of, client_of
+from guestpass.server.http.callers import SAFE_METHODS, Callers, api_key_of, bearer_token_of, client_of, holder_of
 from guestpass.server.http.deadlines import Deadlines
 from guestpass.server.http.decode import PATH_LENGTH_MAX, check_media_type, decode, decode_form
 from guestpass.server.http.errors import as_guestpass_error, problem
@@ -126,6 +126,8 @@ class Application:
             call.caller = await api_key_of(call, self._callers)
         elif route.caller == "token":
             call.token = bearer_token_of(call)
+        elif route.caller == "holder":
+            call.caller, call.token = await holder_of(call, self._callers)
         elif route.form is not None:
             call.body = form = decode_form(await call.read(), call.header(b"content-type"), route.form)
             call.caller = await client_of(call, self._callers, form.client_id, form.client_secret)

@@ -56,6 +56,20 @@ async def client_of(call: Exchange, callers: Callers, client_id: str | None, sec
     return key
 
 
+async def holder_of(call: Exchange, callers: Callers) -> tuple[ApiKey | None, str]:
+    """Return (API key, token as Bearer) of a caller who may have sent either, or neither.
+
+    Raises: Unauthorized where it is meant for an API key, and is none that works.
+    """
+    credentials = [value.lower() for name, value in call.headers if name == _AUTHORIZATION or name in SIGNING_HEADERS]
+    if not credentials:
+        return None, ""
+    is_token = credentials[0].startswith(b"bearer ") and not credentials[0].startswith(b"bearer sk_")
+    if len(credentials) == 1 and is_token:
+        return None, bearer_token_of(call)
+    return await api_key_of(call, callers), ""
+
+
 def _sends_credential(call: Exchange) -> bool:
     return any(name == _AUTHORIZATION or name in SIGNING_HEADERS for name, _ in call.headers)
 

@@ -103,7 +103,7 @@ def _headers(error: GuestpassError) -> Headers:
         headers += ((b"guestpass-retry", b"token"),)
     if isinstance(error, OperationNotAllowed):
         headers += ((b"www-authenticate", b'Bearer error="insufficient_scope"'),)
-    elif isinstance(error, TokenError) and not isinstance(error, TokenMissing):
+    elif isinstance(error, TokenError | RefreshTokenError) and not isinstance(error, TokenMissing):
         headers += ((b"www-authenticate", f'Bearer error="invalid_token", error_description="{error.code}"'.encode()),)
     elif isinstance(error, TokenMissing | CallerError) and error.status == 401:  # noqa: PLR2004
         headers += ((b"www-authenticate", b"Bearer"),)

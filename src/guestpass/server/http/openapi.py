@@ -18,12 +18,13 @@ _REFERENCE = "#/components/schemas/{name}"
 _EVERYWHERE = ("VALIDATION_ERROR", "INTERNAL_ERROR", "UNAVAILABLE")
 _OF_CALLER = {"api_key": ("UNAUTHORIZED", "FORBIDDEN"), "token": tuple(
     code for code, kind in ERRORS.items() if code.startswith("TOKEN_") and kind.status == 401  # noqa: PLR2004
-), "client": ("UNAUTHORIZED",), "anyone": ()}  # fmt: skip
+), "client": ("UNAUTHORIZED",), "holder": ("UNAUTHORIZED",), "anyone": ()}  # fmt: skip
 _OF_BODY = ("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "api_key": [{"apiKey": []}, {"apiKeyBasic": []}, {"signedRequest": []}],
     "token": [{"sessionToken": []}],
     "client": [{"apiKey": []}, {"apiKeyBasic": []}, {"signedRequest": []}, {}],
+    "holder": [{}, {"sessionToken": []}, {"apiKey": []}, {"apiKeyBasic": []}, {"signedRequest": []}],
     "anyone": [],
 }
 _IDEMPOTENCY_KEY = {
@@ -86,7 +87,7 @@ def codes_of(route: Route) -> list[str]:
 
 
 def _can_be_replayed(route: Route) -> bool:
-    return route.caller in ("api_key", "client") and route.method not in SAFE_METHODS
+    return route.caller in ("api_key", "client", "holder") and route.method not in SAFE_METHODS
 
 
 def _shapes(routes: Iterable[Route]) -> list[type]:

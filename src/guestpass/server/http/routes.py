@@ -13,7 +13,7 @@ from guestpass.server.http.exchange import Answer, Exchange
 from guestpass.server.idempotency.service import CREDENTIAL_SECONDS
 
 Handler: TypeAlias = Callable[[Exchange], Awaitable[Answer]]
-Caller: TypeAlias = Literal["api_key", "token", "client", "anyone"]
+Caller: TypeAlias = Literal["api_key", "token", "client", "holder", "anyone"]
 Bucket: TypeAlias = Literal["mints", "browser", "refresh"]
 ANY_METHOD = "*"
 
@@ -47,7 +47,8 @@ class Route:
     Args:
         method: Or ``ANY_METHOD``.
         caller: ``api_key`` (a host's backend), ``token`` (a user's browser, token as Bearer), ``client`` (an OAuth
-            client: an API key in a header or in the form, or none), ``anyone``.
+            client: an API key in a header or in the form, or none), ``holder`` (of a refresh token in the body, of a token as
+            Bearer, or of an API key: the handler says of which), ``anyone``.
         can: What the API key must have been made for. A client without one is let through where this is None.
         body: The shape of the JSON body; None: there is none. ``needs_body``: False where it may be left out whole.
         writes: False for a POST that changes nothing but what it counts; every other unsafe one hands on what rides with its request.

@@ -55,6 +55,16 @@ def set_project(  # noqa: PLR0913 - one option a setting
     mints_per_minute: Annotated[
         int | None, Parameter(help="With each of its API keys; 0: any number. Default: the server's setting.")
     ] = None,
+    access_expires_in: Annotated[int | None, Parameter(help="Life of an access token, seconds. Default: 900.")] = None,
+    refresh_idle_in: Annotated[
+        int | None, Parameter(help="Seconds without a refresh that end a renewable session. Default: 604800.")
+    ] = None,
+    refresh_expires_in: Annotated[
+        int | None, Parameter(help="Life of a renewable session in all, seconds. Default: 2592000.")
+    ] = None,
+    refresh_grace: Annotated[
+        int | None, Parameter(help="Seconds in which a used refresh token is answered again. Default: 30.")
+    ] = None,
     reset: Annotated[
         str | None, Parameter(help="Settings to put back to their defaults, like audience,maxExpiresIn.")
     ] = None,
@@ -67,6 +77,10 @@ def set_project(  # noqa: PLR0913 - one option a setting
         "default_expires_in": default_expires_in,
         "max_expires_in": max_expires_in,
         "mints_per_minute": mints_per_minute,
+        "access_expires_in": access_expires_in,
+        "refresh_idle_in": refresh_idle_in,
+        "refresh_expires_in": refresh_expires_in,
+        "refresh_grace": refresh_grace,
     }
     changes: dict[str, object] = {name: value for name, value in given.items() if value is not None}
     for name in _named(reset):

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from guestpass.core.bounds import LIFE_SECONDS_DEFAULT, LIFE_SECONDS_MAX, LIFE_SECONDS_MIN
+from guestpass.core.bounds import (
+    ACCESS_SECONDS_DEFAULT,
+    GRACE_SECONDS_DEFAULT,
+    IDLE_SECONDS_DEFAULT,
+    LIFE_SECONDS_DEFAULT,
+    LIFE_SECONDS_MAX,
+    LIFE_SECONDS_MIN,
+    RENEWABLE_SECONDS_MAX,
+)
 from guestpass.core.tokens.kinds import ENVIRONMENTS, Environment
 
 WORD = "proj"
@@ -32,6 +40,10 @@ class IssuerSettings(Struct, frozen=True, kw_only=True, rename="camel"):
         default_expires_in: Seconds, where a mint asks for none.
         max_expires_in: Seconds.
         mints_per_minute: With each of its API keys; None: what the server's setting says.
+        access_expires_in: Seconds; the life of an access token.
+        refresh_idle_in: Seconds after the last refresh in which a renewable session can be refreshed.
+        refresh_expires_in: Seconds; the life of a renewable session in all.
+        refresh_grace: Seconds in which a refresh token that was used is answered once more.
     """
 
     audience: str | None = None
@@ -39,6 +51,10 @@ class IssuerSettings(Struct, frozen=True, kw_only=True, rename="camel"):
     default_expires_in: int = LIFE_SECONDS_DEFAULT
     max_expires_in: int = LIFE_SECONDS_MAX
     mints_per_minute: int | None = None
+    access_expires_in: int = ACCESS_SECONDS_DEFAULT
+    refresh_idle_in: int = IDLE_SECONDS_DEFAULT
+    refresh_expires_in: int = RENEWABLE_SECONDS_MAX
+    refresh_grace: int = GRACE_SECONDS_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,14 @@ from typing import Any
 import msgspec
 
 from guestpass.core import text
-from guestpass.core.bounds import LIFE_SECONDS_MAX, LIFE_SECONDS_MIN
+from guestpass.core.bounds import (
+    ACCESS_SECONDS_MAX,
+    ACCESS_SECONDS_MIN,
+    GRACE_SECONDS_MAX,
+    LIFE_SECONDS_MAX,
+    LIFE_SECONDS_MIN,
+    RENEWABLE_SECONDS_MAX,
+)
 from guestpass.errors import ValidationFailed
 from guestpass.server.projects.model import WORD, IssuerSettings
 
@@ -51,3 +58,15 @@ def _check(settings: IssuerSettings) -> None:
     limit = settings.mints_per_minute
     if limit is not None and not 0 <= limit <= MINTS_PER_MINUTE_MAX:
         raise ValidationFailed.of("mintsPerMinute", f"must be from 0 (any number) to {MINTS_PER_MINUTE_MAX}")
+    _check_renewable(settings)
+
+
+def _check_renewable(settings: IssuerSettings) -> None:
+    for field, seconds, least, most in (
+        ("accessExpiresIn", settings.access_expires_in, ACCESS_SECONDS_MIN, ACCESS_SECONDS_MAX),
+        ("refreshExpiresIn", settings.refresh_expires_in, LIFE_SECONDS_MIN, RENEWABLE_SECONDS_MAX),
+        ("refreshIdleIn", settings.refresh_idle_in, LIFE_SECONDS_MIN, RENEWABLE_SECONDS_MAX),
+        ("refreshGrace", settings.refresh_grace, 0, GRACE_SECONDS_MAX),
+    ):
+        if not least <= seconds <= most:
+            raise ValidationFailed.of(field, f"must be from {least} to {most} seconds")

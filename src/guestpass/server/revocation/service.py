@@ -175,9 +175,12 @@ async def look_up_ending(
     return ending_of(minted_ms, own, cuts)
 
 
-async def lease_status_list(tx: Transaction, issuer: int, *, now: int) -> int:
-    """Take a new status list for this process alone; return its number."""
-    return await sql.lease_status_list(tx, issuer, now=now)
+async def lease_status_list(tx: Transaction, issuer: int, *, now: int, life_seconds: int = LIFE_SECONDS_MAX) -> int:
+    """Take a new status list for this process alone, for sessions of at most that life; return its number.
+
+    A list counts as leased so much later as its sessions live longer than fixed ones, so that all are kept as long.
+    """
+    return await sql.lease_status_list(tx, issuer, now=now + life_seconds - LIFE_SECONDS_MAX)
 
 
 async def mark_ended(tx: Transaction, entry: Entry, *, reissue: bool) -> None:

@@ -154,6 +154,10 @@ async def published_cuts(tx: Transaction, issuer: int) -> list[tuple[Subject, in
     return [(Subject(kind, key), before_ms, bool(reissue)) for kind, key, before_ms, reissue in rows]
 
 
+# A renewable session may be much older than its token: what covers it is told of until what was made before has ended.
+_RETIRED = "(before_ms < ? AND made_at_ms < ?) OR listed_at_ms < ?"
+
+
 async def cuts_to_list(
     tx: Transaction, issuer: int, *, made_before_ms: int, most: int
 ) -> list[tuple[bytes, int, bool]]:
@@ -171,9 +175,9 @@ async def cuts_are_due(
 ) -> bool:
     """Say whether ``cuts_to_list`` or ``retire_cuts`` would find anything."""
     row = await tx.fetch_one(
-        "SELECT 1 FROM published_cuts WHERE issuer = ? AND (before_ms < ? OR listed_at_ms < ?"
+        f"SELECT 1 FROM published_cuts WHERE issuer = ? AND ({_RETIRED}"  # noqa: S608
         " OR (kind = 'user' AND listed_at_ms IS NULL AND made_at_ms < ?)) LIMIT 1",
-        (issuer, ended_before_ms, listed_before_ms, made_before_ms),
+        (issuer, ended_before_ms, ended_before_ms, listed_before_ms, made_before_ms),
     )
     return row is not None
 
@@ -191,8 +195,8 @@ async def set_listed(
 async def retire_cuts(tx: Transaction, issuer: int, *, ended_before_ms: int, listed_before_ms: int) -> int:
     """Drop cuts that no living token can be below, and those whose sessions all verifiers have in their lists."""
     return await tx.execute(
-        "DELETE FROM published_cuts WHERE issuer = ? AND (before_ms < ? OR listed_at_ms < ?)",
-        (issuer, ended_before_ms, listed_before_ms),
+        f"DELETE FROM published_cuts WHERE issuer = ? AND ({_RETIRED})",  # noqa: S608
+        (issuer, ended_before_ms, ended_before_ms, listed_before_ms),
     )
 
 

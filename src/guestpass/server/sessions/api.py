@@ -22,8 +22,8 @@ Operation = Annotated[str, Meta(description=r"`[a-z][a-z0-9_.:-]{0,63}`, or `*` 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
-class MintRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
-    """Mint a fixed session and its token."""
+class SessionRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """What is said of a session, fixed or renewable."""
 
     external_user_id: Annotated[HostId, Meta(description="Your own id of the user. Compared exactly.")]
     email: Annotated[
@@ -33,13 +33,6 @@ class MintRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=Tru
     email_verified: Annotated[bool, Meta(description="Whether you have verified that address.")] = False
     external_organization_id: Annotated[
         HostId | UnsetType, Meta(description="Your own id of the user's organization.")
-    ] = UNSET
-    expires_in: Annotated[
-        int | float | UnsetType,
-        Meta(
-            description="Whole seconds, 60 to 86400, from issue; a project may set closer bounds, and another default.",
-            extra_json_schema={"type": "integer", "default": LIFE_SECONDS_DEFAULT},
-        ),
     ] = UNSET
     not_before: Annotated[Time | UnsetType, Meta(description="RFC 3339; at most 60 s past, and before the end.")] = (
         UNSET
@@ -51,6 +44,22 @@ class MintRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=Tru
     metadata: Annotated[
         msgspec.Raw | UnsetType,
         Meta(description="An object of at most 16 KiB, kept as sent.", extra_json_schema={"type": "object"}),
+    ] = UNSET
+
+
+class LoginRequest(SessionRequest, frozen=True):
+    """Open a renewable session. Its life is a setting of the project."""
+
+
+class MintRequest(SessionRequest, frozen=True):
+    """Mint a fixed session and its token."""
+
+    expires_in: Annotated[
+        int | float | UnsetType,
+        Meta(
+            description="Whole seconds, 60 to 86400, from issue; a project may set closer bounds, and another default.",
+            extra_json_schema={"type": "integer", "default": LIFE_SECONDS_DEFAULT},
+        ),
     ] = UNSET
     format: Annotated[Format, Meta(description="A signed JWT, or an opaque token that only the server can read.")] = (
         "jwt"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from guestpass.core import ids
-from guestpass.core.bounds import LIFE_SECONDS_MAX
 from guestpass.server.audit import service as audit
 from guestpass.server.clock import Clock
 from guestpass.server.revocation import service as revocation
@@ -55,12 +54,11 @@ class Cleaning:
         The edge is a range of ids, so the youngest to go were minted a retention and one longest life ago. What is not
         sealed in the audit log stays.
         """
-        kept_seconds = self._retention_days * _DAY_SECONDS + LIFE_SECONDS_MAX
-        edge = ids.first_of(max(0, int((self._clock() - kept_seconds) * 1000)))
+        retained_from = self._clock() - self._retention_days * _DAY_SECONDS
 
         async def act(tx: Transaction, issuers: list[int]) -> list[int]:
             await tx.lock(Locks.HOUSEKEEPING, issuers)
-            return [await _purge_batch(tx, issuer, edge) for issuer in issuers]
+            return [await _purge_batch(tx, issuer, retained_from) for issuer in issuers]
 
         total = await self._retire_lists()
         for issuer in await self._store.read(_issuers_with_anything):
@@ -94,7 +92,7 @@ async def _issuers_with_anything(tx: Transaction) -> list[int]:
 
 async def _list_some_cuts(tx: Transaction, issuer: int, now_ms: int) -> int:
     done = await revocation.retire_cuts(tx, issuer, now_ms=now_ms)
-    oldest_living = ids.first_of(max(0, now_ms - LIFE_SECONDS_MAX * 1000))
+    oldest_living = ids.first_of(max(0, now_ms - await index.longest_life(tx, issuer) * 1000))
     for customer_id, before_ms, reissue in await revocation.cuts_to_list(tx, issuer, now_ms=now_ms, most=CUTS_BATCH):
         found = index.newest_first(tx, issuer, customer_id, below=ids.first_of(before_ms), above=oldest_living)
         session_ids = [session_id async for session_id in found]
@@ -107,7 +105,8 @@ async def _list_some_cuts(tx: Transaction, issuer: int, now_ms: int) -> int:
     return done
 
 
-async def _purge_batch(tx: Transaction, issuer: int, edge: bytes) -> int:
+async def _purge_batch(tx: Transaction, issuer: int, retained_from: float) -> int:
+    edge = ids.first_of(max(0, int((retained_from - await index.longest_life(tx, issuer)) * 1000)))
     edge = min(edge, ids.first_of(await audit.edge_ms(tx, issuer)))  # never past the sealer: its events are these rows
     gone = await sql.purge(tx, issuer, edge, most=PURGE_BATCH)
     if gone == 0:  # endings and runs go last: until then they still say how a session ended

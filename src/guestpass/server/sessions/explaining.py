@@ -53,9 +53,7 @@ class Explaining:
             valid=error is None,
             code=UNSET if error is None else error.code,
             remedy=UNSET if error is None else error.remedy,
-            session=UNSET
-            if known is None
-            else view_of(known.row, known.ending, int(self._clock()), used_up=known.used_up),
+            session=UNSET if known is None else view_of(known, int(self._clock())),
             checks=[api.CheckResult(found.check, found.error is None, found.detail) for found in explained.findings],
             refusals=UNSET if refusals is None else [_view(refusal) for refusal in refusals],
         )

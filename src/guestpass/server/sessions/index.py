@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from guestpass.core import ids
+from guestpass.core.bounds import LIFE_SECONDS_MAX, RENEWABLE_SECONDS_MAX
+from guestpass.server.sessions import sql
 from guestpass.server.storage import distinct
 from guestpass.server.storage.store import Dialect, Transaction
 
@@ -19,6 +21,11 @@ SETTLED_MS = 2_000  # younger sessions wait: a mint under way elsewhere may stil
 AFTER_ALL_IDS = ids.AFTER_ALL
 _BEFORE_ALL_IDS = b""
 _NEXT = b"\0"  # behind an id: the least value above it
+
+
+async def longest_life(tx: Transaction, issuer: int) -> int:
+    """Return the seconds after which no session of an issuer lives: renewable ones last longer, where it has any."""
+    return RENEWABLE_SECONDS_MAX if await sql.has_renewable(tx, issuer) else LIFE_SECONDS_MAX
 
 
 async def indexed_up_to(tx: Transaction, issuer: int) -> bytes:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from typing import NamedTuple
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, Struct, structs
 
 from guestpass.core import ids, times
+from guestpass.core.bounds import LIFE_SECONDS_MAX, RENEWABLE_SECONDS_MAX
 from guestpass.core.callers import secret_text
 from guestpass.core.tokens import issue, opaque, operations
 from guestpass.core.tokens.kinds import SESSION, prefix_of
@@ -20,15 +23,31 @@ from guestpass.server.projects.service import Issuer, Issuers
 from guestpass.server.revocation import service as revocation
 from guestpass.server.revocation.service import Entry, LeasedList
 from guestpass.server.sessions import index, sql
-from guestpass.server.sessions.api import AnalyticsRequest, MintAnswer, MintRequest
+from guestpass.server.sessions.api import AnalyticsRequest, LoginRequest, MintAnswer, MintRequest
 from guestpass.server.sessions.claims import claims_of
-from guestpass.server.sessions.model import Made, Mint, SessionRow, TooEarly
+from guestpass.server.sessions.model import Credential, Made, Mint, SessionRow, TooEarly
 from guestpass.server.sessions.policy import Plan, plan
 from guestpass.server.sessions.retelling import living, made_of, token_again
 from guestpass.server.signing_keys.service import Keyring, Signer
 from guestpass.server.storage.store import Riders, Store, Transaction
 
 LATE_MS = 5_000  # a mint that waited longer for its transaction takes a new id; see ``audit.service.WINDOW_MS``
+
+
+class Opened(NamedTuple):
+    """A session that is on disk. ``denied``: operations that were asked for and are not in it."""
+
+    row: SessionRow
+    credential: Credential
+    issuer: Issuer
+    denied: list[str]
+
+
+class _ListOf(NamedTuple):
+    """Whose tokens share a status list: it is kept until the last of them has ended."""
+
+    issuer: int
+    lives_long: bool
 
 
 class Minting:
@@ -53,7 +72,7 @@ class Minting:
         self._entropy = entropy
         self._prefix_word = prefix_word
         self._tally = store.tally
-        self._lists: dict[int, LeasedList] = {}
+        self._lists: dict[_ListOf, LeasedList] = {}
 
     async def mint(self, key: ApiKey, request: MintRequest | AnalyticsRequest, riders: Riders = ()) -> MintAnswer:
         """Mint for a caller who may; the answer is given when the session is on disk.
@@ -61,23 +80,36 @@ class Minting:
         Raises: ValidationFailed, InvalidExpiration, InvalidNotBefore, Forbidden, CustomerBlocked,
         Unauthorized where the key was revoked meanwhile, JwtConfigurationError, Unavailable.
         """
+        opened = await self.open(key, request, self._credential, riders)
+        return _answer(opened.row, opened.credential.tokens[0], opened.issuer, opened.denied)
+
+    async def open(
+        self,
+        key: ApiKey,
+        request: MintRequest | LoginRequest | AnalyticsRequest,
+        credential_of: Callable[[SessionRow, Plan, Issuer, Signer], Credential],
+        riders: Riders,
+    ) -> Opened:
+        """Commit a session, with what ``credential_of`` makes for its row: the last that it made counts.
+
+        Raises: as ``mint``.
+        """
         issuer = await self._issuers.by_number(key.issuer)
         signer = (await self._keyring.of(issuer)).signer
-        now = self._clock()
-        planned = plan(request, key.ceiling, issuer.settings, now=int(now))
-        entry = await self._status_entry(issuer)
-        floor_ms = int(now * 1000)
+        planned = plan(request, key.ceiling, issuer.settings, now=int(self._clock()))
+        entry = await self._status_entry(issuer, lives_long=planned.is_renewable)
+        floor_ms = int(self._clock() * 1000)
         while True:
             row = self._row(key, planned, entry, ids.time_ordered(floor_ms, self._entropy(ids.ENTROPY_BYTES)))
-            token, token_hash = self._token(row, issuer, signer)
+            credential = credential_of(row, planned, issuer, signer)
+            mint = Mint(key, row, credential, planned.metadata, planned.email, planned.email_verified)
             try:
-                mint = _mint(key, row, token_hash, planned, made_of(row, token, signer, planned.denied))
                 await self._store.write(self._commit, mint, riders)
             except TooEarly as early:
                 floor_ms = early.floor_ms  # below a cut: signed again with a later id, never answered
             else:
                 self._tally.minted(issuer.environment, row.format)
-                return _answer(row, token, issuer, planned.denied)
+                return Opened(row, credential, issuer, planned.denied)
 
     async def again(self, key: ApiKey, made: Made) -> MintAnswer:
         """Return, as of now, what was answered to a mint of this key.
@@ -121,39 +153,48 @@ class Minting:
             status_index=entry.place,
         )
 
-    def _token(self, row: SessionRow, issuer: Issuer, signer: Signer) -> tuple[str, bytes | None]:
-        prefix = self._prefix(issuer)
+    def _credential(self, row: SessionRow, planned: Plan, issuer: Issuer, signer: Signer) -> Credential:
+        prefix, token_hash = self._prefix(issuer), None
         if row.format == "opaque":
             token = opaque.make(prefix, row.public_id, self._entropy(secret_text.ENTROPY_BYTES))
-            return token, opaque.hash_of(token)
-        claims = claims_of(row, issuer)
-        return issue.issue(claims, prefix=prefix, header_segment=signer.session_header, key=signer.key), None
+            token_hash = opaque.hash_of(token)
+        else:
+            claims = claims_of(row, issuer)
+            token = issue.issue(claims, prefix=prefix, header_segment=signer.session_header, key=signer.key)
+        return Credential((token,), made_of(row, token, signer, planned.denied), token_hash)
 
     def _prefix(self, issuer: Issuer) -> str:
         return prefix_of(SESSION, issuer.environment, word=self._prefix_word)
 
-    async def _status_entry(self, issuer: Issuer) -> Entry:
+    async def _status_entry(self, issuer: Issuer, *, lives_long: bool) -> Entry:
+        lists = _ListOf(issuer.number, lives_long)
         while True:
-            leased = self._lists.get(issuer.number)
+            leased = self._lists.get(lists)
             now = int(self._clock())
             entry = leased.draw(self._entropy(LeasedList.draw_bytes), now=now) if leased else None
             if entry is not None:
                 return entry
-            number = await self._store.write(self._lease, issuer.number)
-            if self._lists.get(issuer.number) is leased:  # another mint may have leased one while we waited
-                self._lists[issuer.number] = LeasedList(number, now)
+            number = await self._store.write(self._lease, lists)
+            if self._lists.get(lists) is leased:  # another mint may have leased one while we waited
+                self._lists[lists] = LeasedList(number, now)
 
-    async def _lease(self, tx: Transaction, issuers: list[int]) -> list[int]:
-        return [await revocation.lease_status_list(tx, issuer, now=int(self._clock())) for issuer in issuers]
+    async def _lease(self, tx: Transaction, lists: list[_ListOf]) -> list[int]:
+        now = int(self._clock())
+        return [
+            await revocation.lease_status_list(
+                tx, each.issuer, now=now, life_seconds=RENEWABLE_SECONDS_MAX if each.lives_long else LIFE_SECONDS_MAX
+            )
+            for each in lists
+        ]
 
-    async def _commit(self, tx: Transaction, mints: list[Mint]) -> list[Made | Exception]:
+    async def _commit(self, tx: Transaction, mints: list[Mint]) -> list[Struct | Exception]:
         """Decide and write every mint that waits, in one transaction."""
         await revocation.lock_issuers(tx, {mint.row.issuer for mint in mints}, shared=True)
         now = self._clock()
         refused = await api_keys.refusals(tx, ((mint.key, mint.row.scope) for mint in mints), now)
         blocked = await customers.blocked_among(tx, {(mint.row.issuer, mint.row.customer_id) for mint in mints})
         floors = await _floors(tx, mints, now_ms=int(now * 1000))
-        outcomes: list[Made | Exception] = []
+        outcomes: list[Struct | Exception] = []
         accepted: list[Mint] = []
         for mint, refusal in zip(mints, refused, strict=True):
             row = mint.row
@@ -165,7 +206,7 @@ class Minting:
                 outcomes.append(TooEarly(floors[row.id]))
             else:
                 accepted.append(mint)
-                outcomes.append(mint.made)
+                outcomes.append(mint.credential.made)
         await _write(tx, accepted)
         return outcomes
 
@@ -188,12 +229,13 @@ async def _floors(tx: Transaction, mints: list[Mint], *, now_ms: int) -> dict[by
 
 async def _write(tx: Transaction, mints: list[Mint]) -> None:
     await sql.add(tx, [mint.row for mint in mints])
+    await sql.add_renewals(tx, [mint.credential.renewal for mint in mints if mint.credential.renewal is not None])
     for mint in mints:
         row = mint.row
         if mint.metadata is not None:
             await sql.add_metadata(tx, row.issuer, row.id, mint.metadata)
-        if mint.token_hash is not None:
-            await sql.add_opaque_token(tx, row.issuer, row.id, mint.token_hash)
+        if mint.credential.token_hash is not None:
+            await sql.add_opaque_token(tx, row.issuer, row.id, mint.credential.token_hash)
     seen = [
         Sighting(m.row.issuer, m.row.customer_id, m.row.external_user_id, m.email, m.email_verified, m.row.issued_at)
         for m in mints
@@ -201,10 +243,6 @@ async def _write(tx: Transaction, mints: list[Mint]) -> None:
     ]
     for sighting in sorted(seen, key=lambda one: one.customer_id):  # in one order on every server: no deadlock
         await customers.record(tx, sighting)
-
-
-def _mint(key: ApiKey, row: SessionRow, token_hash: bytes | None, planned: Plan, made: Made) -> Mint:
-    return Mint(key, row, token_hash, planned.metadata, planned.email, planned.email_verified, made)
 
 
 def _answer(row: SessionRow, token: str, issuer: Issuer, denied: list[str]) -> MintAnswer:

@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from guestpass.core import ids
+from guestpass.core.revocation.cutoff import Ending, Status, status_of
+from guestpass.core.tokens.refresh_token import GENERATION_FIRST
 from guestpass.server.api_keys.model import ApiKey
 from guestpass.server.revocation.model import SubjectsOfSession
 from guestpass.server.revocation.service import Entry
@@ -56,6 +58,63 @@ class SessionRow(NamedTuple):
         return SubjectsOfSession(self.customer_id, self.organization_key, self.api_key_id)
 
 
+class RenewalRow(NamedTuple):
+    """What of a renewable session changes, in the order of its columns.
+
+    Attributes:
+        generation: Of the current refresh token; ``token_hash``: its SHA-256.
+        rotated_at_ms: When that token was made, by the store's clock.
+        salt: The number of the salt that it was derived with; None of the first, and where there is no grace.
+        idle_ends_at: Unix seconds.
+        recent: The last refreshes, as ``core.recent_refreshes`` writes them.
+    """
+
+    issuer: int
+    id: bytes
+    generation: int
+    token_hash: bytes
+    rotated_at_ms: int
+    salt: int | None
+    idle_ends_at: int
+    recent: bytes
+
+
+class Renewal(NamedTuple):
+    """What a reader of a session is told of that."""
+
+    generation: int
+    rotated_at_ms: int
+    idle_ends_at: int
+
+    @property
+    def last_refreshed_at_ms(self) -> int | None:
+        return None if self.generation == GENERATION_FIRST else self.rotated_at_ms
+
+
+class Known(NamedTuple):
+    """A session as the store has it now. ``renewal``: of a renewable one."""
+
+    row: SessionRow
+    ending: Ending | None
+    used_up: bool
+    renewal: Renewal | None
+
+    @property
+    def ends_at(self) -> int:
+        """Unix seconds: its end, which refreshes may move."""
+        return self.row.expires_at if self.renewal is None else min(self.row.expires_at, self.renewal.idle_ends_at)
+
+    def status(self, now: int) -> Status:
+        return status_of(
+            ended=self.ending is not None,
+            suspended=False,
+            not_before=self.row.not_before,
+            expires_at=self.ends_at,
+            now=now,
+            used_up=self.used_up,
+        )
+
+
 class Made(Struct, frozen=True, array_like=True):
     """Of a mint, what its session's row does not tell: kept for who sends its Idempotency-Key again.
 
@@ -70,16 +129,31 @@ class Made(Struct, frozen=True, array_like=True):
     denied: list[str] = []
 
 
+class Credential(NamedTuple):
+    """What is made for a session before its row is committed.
+
+    Attributes:
+        tokens: As they are answered.
+        made: Kept for who sends the Idempotency-Key again.
+        token_hash: Of an opaque token.
+        renewal: Of a renewable session.
+    """
+
+    tokens: tuple[str, ...]
+    made: Struct
+    token_hash: bytes | None = None
+    renewal: RenewalRow | None = None
+
+
 class Mint(NamedTuple):
     """What one mint wants committed, in one piece. ``key``: as it was when the caller showed it."""
 
     key: ApiKey
     row: SessionRow
-    token_hash: bytes | None  # of an opaque token
+    credential: Credential
     metadata: str | None
     email: str | None
     email_verified: bool
-    made: Made
 
 
 class TooEarly(Exception):

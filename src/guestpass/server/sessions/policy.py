@@ -20,7 +20,7 @@ from guestpass.core.bounds import (
 from guestpass.core.tokens import operations
 from guestpass.errors import Detail, Forbidden, InvalidExpiration, InvalidNotBefore, ValidationFailed
 from guestpass.server.projects.service import IssuerSettings
-from guestpass.server.sessions.api import AnalyticsRequest, MintRequest
+from guestpass.server.sessions.api import AnalyticsRequest, LoginRequest, MintRequest
 from guestpass.server.sessions.model import Format
 
 Given = TypeVar("Given")
@@ -41,9 +41,16 @@ class Plan(NamedTuple):
     email_verified: bool = False
     format: Format = "jwt"
     max_uses: int | None = None
+    idle_ends_at: int | None = None  # of a renewable session
+
+    @property
+    def is_renewable(self) -> bool:
+        return self.idle_ends_at is not None
 
 
-def plan(request: MintRequest | AnalyticsRequest, ceiling: str, settings: IssuerSettings, *, now: int) -> Plan:
+def plan(
+    request: MintRequest | LoginRequest | AnalyticsRequest, ceiling: str, settings: IssuerSettings, *, now: int
+) -> Plan:
     """Hold a request against the contract's table, the key's ceiling and the project's bounds, which lie within.
 
     Raises: ValidationFailed, InvalidExpiration, InvalidNotBefore; Forbidden where no operation is left.
@@ -53,7 +60,9 @@ def plan(request: MintRequest | AnalyticsRequest, ceiling: str, settings: Issuer
     check_host_id("externalUserId", request.external_user_id)
     check_host_id("externalOrganizationId", request.external_organization_id)
     _check_email(request.email)
-    expires_at = now + _life(request.expires_in, settings)
+    fixed = request if isinstance(request, MintRequest) else None
+    life = settings.refresh_expires_in if fixed is None else _life(fixed.expires_in, settings)
+    expires_at = now + life
     scope, denied = _scope(request.allowed_operations, ceiling)
     return Plan(
         external_user_id=request.external_user_id,
@@ -66,8 +75,9 @@ def plan(request: MintRequest | AnalyticsRequest, ceiling: str, settings: Issuer
         metadata=_metadata(request.metadata),
         email=_or_none(request.email),
         email_verified=request.email_verified,
-        format=request.format,
-        max_uses=_or_none(request.max_uses),
+        format="jwt" if fixed is None else fixed.format,
+        max_uses=None if fixed is None else _or_none(fixed.max_uses),
+        idle_ends_at=now + settings.refresh_idle_in if fixed is None else None,
     )
 
 

@@ -21,7 +21,7 @@ from guestpass.server.projects.service import Issuer
 from guestpass.server.revocation import service as revocation
 from guestpass.server.sessions import sql
 from guestpass.server.sessions.claims import claims_of
-from guestpass.server.sessions.model import Made, SessionRow
+from guestpass.server.sessions.model import Known, Made, SessionRow
 from guestpass.server.signing_keys.service import Signer
 from guestpass.server.storage.store import Transaction
 
@@ -54,13 +54,14 @@ async def living(tx: Transaction, key: ApiKey, session_id: bytes, *, now: int) -
     found = await sql.find(tx, key.issuer, session_id)
     if found is None:
         raise Conflict(_ENDED)
-    row, own, horizon = found
+    row = found.row
     (refusal,) = await api_keys.refusals(tx, [(key, row.scope)], now)
     if refusal is not None:
         raise refusal
-    ending = await revocation.ending_in(tx, row.issuer, row.id, row.subjects, own, horizon)
+    ending = await revocation.ending_in(tx, row.issuer, row.id, row.subjects, found.own, found.horizon)
     uses = 0 if row.max_uses is None else await sql.uses_of(tx, row.issuer, row.id)
-    if ending is not None or row.expires_at <= now or row.is_used_up(uses):
+    known = Known(row, ending, row.is_used_up(uses), found.renewal)
+    if known.status(now) not in ("active", "scheduled"):
         raise Conflict(_ENDED)
     return Living(row, await sql.opaque_hash_of(tx, row.id) if row.format == "opaque" else None)
 

@@ -127,7 +127,7 @@ class SessionRoutes:
 
     async def own(self, call: Exchange) -> Answer:
         verified = await self._verifying.bearer(call.token)
-        return answer(view_of(verified.row, None, int(self._clock()), metadata=UNSET))
+        return answer(view_of(verified.known, int(self._clock())))
 
     async def end_own(self, call: Exchange) -> Answer:
         verified = await self._verifying.bearer(call.token)

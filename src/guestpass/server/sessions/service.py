@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from guestpass.core import ids, times
-from guestpass.core.bounds import LIFE_SECONDS_MAX
-from guestpass.core.revocation.cutoff import Ending, Status, status_of
+from guestpass.core.revocation.cutoff import Ending, Status
 from guestpass.core.tokens import operations
 from guestpass.errors import NotFound, Unavailable
 from guestpass.server.api_keys import service as api_keys
@@ -23,7 +22,7 @@ from guestpass.server.revocation import service as revocation
 from guestpass.server.revocation.service import CutMade, Subject
 from guestpass.server.sessions import index, recording, sql
 from guestpass.server.sessions.api import SessionPage, SessionView
-from guestpass.server.sessions.model import WORD, SessionRow
+from guestpass.server.sessions.model import WORD, Known
 from guestpass.server.storage.store import Locks, Riders, Store, Transaction
 from guestpass.server.tally import Tally
 
@@ -31,9 +30,6 @@ _NAMES = {"user": "customer", "api_key": "API key"}
 COUNT_MAX = 10_000  # living sessions that a revoke counts exactly
 CHUNK = 250  # sessions that are read in one statement
 EXAMINED_MAX = 50_000  # sessions that a count or a page looks at before it gives up: about half a second
-
-
-_Judged: TypeAlias = tuple[SessionRow, Ending | None, bool]  # what ended it, and whether it is used up
 
 
 class EndOne(NamedTuple):
@@ -126,33 +122,45 @@ class Sessions:
     async def end_many(self, end: EndMany, riders: Riders = ()) -> Ended:
         """Make a cut, and block the customer where that is asked. Raises: NotFound."""
         made, blocked = await self._store.write(_cut_each, end, riders)
+        return Ended(made, blocked, await self.count_ended(made))
+
+    async def count_ended(self, made: CutMade) -> int | None:
+        """Return how many living sessions a cut that was just made has ended; None over 10 000, or where nobody can tell."""
         self._tally.revoked("cut")
         now = int(self._clock())
         try:
-            living = await self._store.read(lambda tx: _count_ended_by(tx, made, now))
+            return await self._store.read(lambda tx: _count_ended_by(tx, made, now))
         except Unavailable:  # the cut is made, whether or not it can be counted
-            living = None
-        return Ended(made, blocked, living)
+            return None
+
+    def ended_one(self) -> None:
+        """Count a session that another room's act has ended."""
+        self._tally.revoked("session")
 
     async def unblock(self, unblock: Unblock, riders: Riders = ()) -> None:
         """Raises: NotFound."""
         await self._store.write(_unblock_each, unblock, riders)
 
 
+async def lock_sessions(tx: Transaction, session_ids: Iterable[bytes]) -> None:
+    """Take a turn at sessions before it is read whether they live: who ends one, and who renews it, take turns."""
+    await tx.lock(Locks.SESSION, [int.from_bytes(session_id[-4:], "big") for session_id in session_ids])
+
+
 async def _end_each(tx: Transaction, items: list[EndOne]) -> list[tuple[int, bool] | Exception]:
     outcomes: list[tuple[int, bool] | Exception] = []
     events: list[AuditEvent] = []
-    await tx.lock(Locks.SESSION, [int.from_bytes(item.session_id[-4:], "big") for item in items])
+    await lock_sessions(tx, [item.session_id for item in items])
     for issuer, session_id, ending, where in items:
         found = await sql.find(tx, issuer, session_id)
         if found is None:
             outcomes.append(NotFound("There is no such session."))
             continue
         before = await _ending(tx, found)
-        await revocation.end_one(tx, issuer, session_id, ending, found[0].entry)
+        await revocation.end_one(tx, issuer, session_id, ending, found.row.entry)
         outcomes.append((before.at_ms if before else ending.at_ms, before is None))
         if before is None:
-            events.append(recording.session_revoked(found[0], ending.by, where, reissue=ending.reissue))
+            events.append(recording.session_revoked(found.row, ending.by, where, reissue=ending.reissue))
     await audit.record(tx, events)
     return outcomes
 
@@ -216,8 +224,8 @@ async def _customer_exists(tx: Transaction, issuer: int, customer_id: bytes) -> 
 
 
 async def _ending(tx: Transaction, found: sql.Found) -> Ending | None:
-    row, own, horizon = found
-    return await revocation.ending_in(tx, row.issuer, row.id, row.subjects, own, horizon)
+    row = found.row
+    return await revocation.ending_in(tx, row.issuer, row.id, row.subjects, found.own, found.horizon)
 
 
 async def _count_ended_by(tx: Transaction, made: CutMade, now: int) -> int | None:
@@ -225,7 +233,7 @@ async def _count_ended_by(tx: Transaction, made: CutMade, now: int) -> int | Non
     count = 0
     subject = made.subject
     owner = subject.key if subject.kind in ("user", "organization") else None
-    oldest_living = ids.first_of(max(0, (now - LIFE_SECONDS_MAX) * 1000))
+    oldest_living = ids.first_of(max(0, (now - await index.longest_life(tx, made.issuer)) * 1000))
     below = ids.first_of(made.before_ms)
     candidates = (
         sql.minted_with(tx, made.issuer, subject.key, above=oldest_living, below=below)
@@ -256,57 +264,54 @@ async def _in_chunks(session_ids: AsyncIterator[bytes], size: int) -> AsyncItera
 
 async def _page(tx: Transaction, listing: Listing, now: int) -> SessionPage:
     """Return up to ``limit`` views; fewer, with a cursor, where hardly any session has the status asked for."""
-    shown: list[_Judged] = []
+    shown: list[Known] = []
     last = None
     examined = 0
     candidates = index.newest_first(tx, listing.issuer, listing.owner, below=listing.below)
     async for some in _in_chunks(candidates, listing.limit + 1 if listing.status is None else CHUNK):
-        for row, ending, used_up in await _judged(tx, listing.issuer, some):
-            fits = listing.organization in (None, row.organization_key)
+        for known in await known_among(tx, listing.issuer, some):
+            fits = listing.organization in (None, known.row.organization_key)
             if examined == EXAMINED_MAX or (fits and len(shown) == listing.limit):
                 return SessionPage(await _views(tx, listing.issuer, shown, now), last)
             examined += 1
-            last = ids.encode("page", row.id)
-            if fits and listing.status in (None, _status(row, ending, now, used_up=used_up)):
-                shown.append((row, ending, used_up))
+            last = ids.encode("page", known.row.id)
+            if fits and listing.status in (None, known.status(now)):
+                shown.append(known)
     return SessionPage(await _views(tx, listing.issuer, shown, now), None)
 
 
-async def _judged(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> list[_Judged]:
-    """Read sessions, each with what ended it and whether it is used up, in few statements; in the order of their ids."""
+async def known_among(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> list[Known]:
+    """Read those sessions that there are, in few statements; in the order of their ids."""
     found = await sql.find_each(tx, issuer, session_ids)
-    horizon = found[0][2] if found else 0
-    endings = await revocation.endings_in(tx, issuer, [(row.id, row.subjects, own) for row, own, _ in found], horizon)
-    uses = await sql.uses_of_each(tx, issuer, [row.id for row, _, _ in found if row.max_uses is not None])
+    horizon = found[0].horizon if found else 0
+    asked = [(each.row.id, each.row.subjects, each.own) for each in found]
+    endings = await revocation.endings_in(tx, issuer, asked, horizon)
+    uses = await sql.uses_of_each(tx, issuer, [each.row.id for each in found if each.row.max_uses is not None])
     return [
-        (row, ending, row.is_used_up(uses.get(row.id, 0))) for (row, _, _), ending in zip(found, endings, strict=True)
+        Known(each.row, ending, each.row.is_used_up(uses.get(each.row.id, 0)), each.renewal)
+        for each, ending in zip(found, endings, strict=True)
     ]
 
 
-async def _views(tx: Transaction, issuer: int, shown: Sequence[_Judged], now: int) -> list[SessionView]:
-    metadata = await sql.metadata_of_each(tx, issuer, [row.id for row, _, _ in shown])
-    return [view_of(row, ending, now, metadata=metadata.get(row.id), used_up=used_up) for row, ending, used_up in shown]
+async def _views(tx: Transaction, issuer: int, shown: Sequence[Known], now: int) -> list[SessionView]:
+    metadata = await sql.metadata_of_each(tx, issuer, [known.row.id for known in shown])
+    return [view_of(known, now, metadata=metadata.get(known.row.id)) for known in shown]
 
 
 async def _view_by_id(tx: Transaction, issuer: int, key: bytes, now: int) -> SessionView | None:
-    views = await _views(tx, issuer, await _judged(tx, issuer, [key]), now)
+    views = await _views(tx, issuer, await known_among(tx, issuer, [key]), now)
     return views[0] if views else None
 
 
-def view_of(
-    row: SessionRow,
-    ending: Ending | None,
-    now: int,
-    *,
-    metadata: str | UnsetType | None = UNSET,
-    used_up: bool = False,
-) -> SessionView:
+def view_of(known: Known, now: int, *, metadata: str | UnsetType | None = UNSET) -> SessionView:
     """Show a session. ``metadata``: the JSON as it was sent, None where there is none, absent to leave it out."""
+    row, ending, renewal = known.row, known.ending, known.renewal
+    refreshed_at_ms = None if renewal is None else renewal.last_refreshed_at_ms
     return SessionView(
         id=row.public_id,
         environment=environment_of(row.issuer),
-        status=_status(row, ending, now, used_up=used_up),
-        renewable=False,
+        status=known.status(now),
+        renewable=renewal is not None,
         format=row.format,
         customer_id=ids.encode_again(customers.WORD, row.customer_id),
         external_user_id=row.external_user_id,
@@ -316,19 +321,8 @@ def view_of(
         api_key_id=api_keys.public_id(row.api_key_id),
         issued_at=times.of_seconds(row.issued_at),
         not_before=None if row.not_before is None else times.of_seconds(row.not_before),
-        expires_at=times.of_seconds(row.expires_at),
-        last_refreshed_at=None,
+        expires_at=times.of_seconds(known.ends_at),
+        last_refreshed_at=None if refreshed_at_ms is None else times.of_milliseconds(refreshed_at_ms),
         revoked_at=None if ending is None else times.of_milliseconds(ending.at_ms),
         revoked_by=None if ending is None else ending.by,
-    )
-
-
-def _status(row: SessionRow, ending: Ending | None, now: int, *, used_up: bool) -> Status:
-    return status_of(
-        ended=ending is not None,
-        suspended=False,
-        not_before=row.not_before,
-        expires_at=row.expires_at,
-        now=now,
-        used_up=used_up,
     )

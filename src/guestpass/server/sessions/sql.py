@@ -1,24 +1,34 @@
-"""The hot tables: sessions and session_metadata."""
+"""The hot tables: sessions, what goes with one, and what of a renewable one changes."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from guestpass.core.revocation.cutoff import Ending
-from guestpass.server.sessions.model import SessionRow
+from guestpass.server.sessions.model import Renewal, RenewalRow, SessionRow
 from guestpass.server.storage import distinct
 from guestpass.server.storage.store import Row, Store, Transaction
 
-Found: TypeAlias = tuple[SessionRow, Ending | None, int]  # the row, its own ending, the issuer's cut horizon in ms
+
+class Found(NamedTuple):
+    """A session: its row, its own ending, the issuer's cut horizon in ms, and its renewal where it is renewable."""
+
+    row: SessionRow
+    own: Ending | None
+    horizon: int
+    renewal: Renewal | None
+
 
 COLUMNS = ", ".join(SessionRow._fields)
 _S_COLUMNS = ", ".join(f"s.{name}" for name in SessionRow._fields)
 
 _FIND_START = (
-    f"SELECT r.revoked_at_ms, r.revoked_by, r.reissue, h.before_ms, {_S_COLUMNS} FROM sessions s"  # noqa: S608
+    "SELECT r.revoked_at_ms, r.revoked_by, r.reissue, h.before_ms, n.generation, n.rotated_at_ms, n.idle_ends_at,"  # noqa: S608
+    f" {_S_COLUMNS} FROM sessions s"
     " LEFT JOIN revocations r ON r.issuer = s.issuer AND r.id = s.id"
     " LEFT JOIN cut_horizons h ON h.issuer = s.issuer"
+    " LEFT JOIN renewals n ON n.issuer = s.issuer AND n.id = s.id"
 )
 _FIND = f"{_FIND_START} WHERE s.issuer = ? AND s.id = ?"
 
@@ -39,6 +49,15 @@ async def add_opaque_token(tx: Transaction, issuer: int, session_id: bytes, toke
     )
 
 
+async def add_renewals(tx: Transaction, rows: Sequence[RenewalRow]) -> None:
+    await tx.insert("renewals", RenewalRow._fields, rows)
+
+
+async def has_renewable(tx: Transaction, issuer: int) -> bool:
+    """Say whether an issuer has a renewable session, which lives longer than any other."""
+    return await tx.fetch_one("SELECT 1 FROM renewals WHERE issuer = ? LIMIT 1", (issuer,)) is not None
+
+
 async def opaque_hash_of(tx: Transaction, session_id: bytes) -> bytes | None:
     row = await tx.fetch_one("SELECT token_hash FROM opaque_tokens WHERE session_id = ?", (session_id,))
     return row[0] if row else None
@@ -52,11 +71,12 @@ async def look_up_opaque_token(store: Store, session_id: bytes) -> tuple[int, by
 
 def _found(row: Row) -> Found:
     own = Ending(row[0], row[1], bool(row[2])) if row[0] is not None else None
-    return SessionRow(*row[4:]), own, row[3] or 0
+    renewal = Renewal(*row[4:7]) if row[4] is not None else None
+    return Found(SessionRow(*row[7:]), own, row[3] or 0, renewal)
 
 
 async def look_up(store: Store, issuer: int, session_id: bytes) -> Found | None:
-    """Return (row, its own ending, the issuer's cut horizon), or None."""
+    """Return a session, for the path of every request."""
     rows = await store.look_up(_FIND, (issuer, session_id))
     return _found(rows[0]) if rows else None
 
@@ -70,7 +90,7 @@ async def find(tx: Transaction, issuer: int, session_id: bytes) -> Found | None:
 async def find_each(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> list[Found]:
     """Return those of many that are there, in the order of ``session_ids``."""
     rows = await tx.fetch_among(f"{_FIND_START} WHERE s.issuer = ? AND s.id IN (?*)", (issuer,), session_ids)
-    by_id = {found[0].id: found for found in map(_found, rows)}
+    by_id = {found.row.id: found for found in map(_found, rows)}
     return [by_id[one] for one in session_ids if one in by_id]
 
 
@@ -79,9 +99,12 @@ async def find_living(
 ) -> list[tuple[SessionRow, Ending | None]]:
     """Return those that have not expired, each with its own ending."""
     rows = await tx.fetch_among(
-        f"{_FIND_START} WHERE s.issuer = ? AND s.expires_at > ? AND s.id IN (?*)", (issuer, now), session_ids
+        f"{_FIND_START} WHERE s.issuer = ? AND s.expires_at > ? AND coalesce(n.idle_ends_at, s.expires_at) > ?"
+        " AND s.id IN (?*)",
+        (issuer, now, now),
+        session_ids,
     )
-    return [(row, own) for row, own, _ in map(_found, rows)]
+    return [(found.row, found.own) for found in map(_found, rows)]
 
 
 async def minted_with(
@@ -170,6 +193,7 @@ async def purge(tx: Transaction, issuer: int, edge: bytes, *, most: int) -> int:
     upper = row[0] if row else edge
     await tx.execute("DELETE FROM session_metadata WHERE issuer = ? AND id < ?", (issuer, upper))
     await tx.execute("DELETE FROM session_uses WHERE issuer = ? AND id < ?", (issuer, upper))
+    await tx.execute("DELETE FROM renewals WHERE issuer = ? AND id < ?", (issuer, upper))
     # By the ids that go: a range of opaque_tokens would hold the other issuers' too, and be read again each time.
     await tx.execute(
         "DELETE FROM opaque_tokens WHERE session_id IN"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 from guestpass.core import ids
 from guestpass.core.bounds import SERVER_START_LEEWAY_SECONDS, TOKEN_BYTES_MAX
-from guestpass.core.revocation.cutoff import Ending
 from guestpass.core.tokens import check, kinds
 from guestpass.core.tokens.check import Expectation, Inspection, State
 from guestpass.core.tokens.claims import SessionClaims
@@ -28,17 +28,9 @@ from guestpass.server.projects.service import Issuer, Issuers
 from guestpass.server.revocation import service as revocation
 from guestpass.server.sessions import sql
 from guestpass.server.sessions.claims import claims_of
-from guestpass.server.sessions.model import WORD, SessionRow
+from guestpass.server.sessions.model import WORD, Known, SessionRow
 from guestpass.server.signing_keys.service import Keyring
 from guestpass.server.storage.store import Locks, Store, Transaction
-
-
-class Known(NamedTuple):
-    """A session as the store has it now."""
-
-    row: SessionRow
-    ending: Ending | None
-    used_up: bool
 
 
 class Verified(NamedTuple):
@@ -46,7 +38,11 @@ class Verified(NamedTuple):
 
     claims: SessionClaims
     issuer: Issuer
-    row: SessionRow
+    known: Known
+
+    @property
+    def row(self) -> SessionRow:
+        return self.known.row
 
 
 class Explained(NamedTuple):
@@ -102,7 +98,25 @@ class Verifying:
         ins.claims, ins.state = claims, _state(known)
         check.verify(ins, check.STATE_CHECKS)
         assert known is not None  # noqa: S101 - the revocation check refuses a session that is not there
-        return Verified(claims, issuer, known.row)
+        return Verified(claims, issuer, known)
+
+    async def session_of_access_token(self, token: str, *, may_be_expired: bool) -> tuple[Issuer, bytes]:
+        """Return (issuer, session id) of an access token of ours, whatever has become of its session.
+
+        Raises: TokenError where it is none, or of another kind; TokenExpired unless it may be.
+        """
+        _readable(token)
+        issuer = await self.issuer_of(token)
+        checks = check.GATES if may_be_expired else check.TOKEN_CHECKS
+        desk = await self._desk(issuer)
+        try:
+            claims = _access_claims(token, desk, int(self._clock()), checks)
+        except TokenKeyUnknown:
+            desk = await self._desk(issuer, look_again=True)
+            claims = _access_claims(token, desk, int(self._clock()), checks)
+        session_id = ids.decode(WORD, claims.sid)
+        assert session_id is not None  # noqa: S101 - we signed it
+        return issuer, session_id
 
     async def count_use(self, verified: Verified) -> None:
         """Count one use of a token that passed every check, on disk; free where it may be used without end.
@@ -141,7 +155,7 @@ class Verifying:
             raise NotFound("There is no such session.")
         desk = await self._desk(issuer)
         ins = Inspection("", desk.expect, desk.keys, int(self._clock()), operation)
-        ins.claims, ins.state = claims_of(known.row, issuer), _state(known)
+        ins.claims, ins.state = claims_of(known.row, issuer, expires_at=known.ends_at), _state(known)
         findings = explain(ins, check.TIME_CHECKS + check.STATE_CHECKS).findings
         return Explained(findings, next((finding.error for finding in findings if finding.error), None), known)
 
@@ -170,17 +184,19 @@ class Verifying:
         found = await sql.look_up(self._store, issuer.number, key) if key else None
         if found is None:
             return None
-        row, own, horizon = found
-        ending = await revocation.look_up_ending(self._store, row.issuer, row.id, row.subjects, own, horizon)
+        row = found.row
+        ending = await revocation.look_up_ending(
+            self._store, row.issuer, row.id, row.subjects, found.own, found.horizon
+        )
         uses = 0 if row.max_uses is None else await sql.look_up_uses(self._store, row.issuer, row.id)
-        return Known(row, ending, row.is_used_up(uses))
+        return Known(row, ending, row.is_used_up(uses), found.renewal)
 
     async def _opaque(self, token: str, issuer: Issuer, desk: _Desk, now: int, operation: str | None) -> Verified:
         ins = Inspection(token, desk.expect, desk.keys, now, operation)
         known = await self._prepare_opaque(ins, issuer)
         claims = check.verify(ins, check.CHECKS)
         assert known is not None  # noqa: S101 - the signature check refuses a session that is not there
-        return Verified(claims, issuer, known.row)
+        return Verified(claims, issuer, known)
 
     async def _prepare_opaque(self, ins: Inspection, issuer: Issuer) -> Known | None:
         """Lay beside an opaque token what it is to be compared with; nothing is shown unless its hash is equal."""
@@ -218,6 +234,11 @@ class Verifying:
         return desk
 
 
+def _access_claims(token: str, desk: _Desk, now: int, checks: tuple[check.Check, ...]) -> SessionClaims:
+    expect = dataclasses.replace(desk.expect, accepted_kinds=(kinds.ACCESS,))
+    return check.verify(Inspection(token, expect, desk.keys, now), checks)
+
+
 def _state(known: Known | None) -> State | None:
     return None if known is None else State(known.ending, used_up=known.used_up)
 
@@ -237,7 +258,7 @@ async def _count_each(tx: Transaction, rows: list[SessionRow]) -> list[Exception
         if found is None or row.max_uses is None:
             outcomes.append(TokenRevoked("The server has no such session (any more)."))
             continue
-        ending = await revocation.ending_in(tx, row.issuer, row.id, row.subjects, found[1], found[2])
+        ending = await revocation.ending_in(tx, row.issuer, row.id, row.subjects, found.own, found.horizon)
         if ending is not None:
             outcomes.append(TokenRevoked(reissue=ending.reissue))
         else:

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from guestpass.core.jose.jwk import Algorithm, SigningKey
 from guestpass.core.jose.jws import encode_header
 from guestpass.core.tokens.keys import KeySet
-from guestpass.core.tokens.kinds import SESSION, Kind
+from guestpass.core.tokens.kinds import ACCESS, SESSION, Kind
 
 SigningAlgorithm = Literal["ES256", "EdDSA", "RS256"]
 ASYMMETRIC = frozenset[Algorithm](get_args(SigningAlgorithm))
@@ -42,11 +42,12 @@ class StoredKey:
 class Signer:
     """The key that signs now, with the encoded header of each kind made once."""
 
-    __slots__ = ("key", "session_header")
+    __slots__ = ("access_header", "key", "session_header")
 
     def __init__(self, key: SigningKey) -> None:
         self.key = key
         self.session_header = self.header_of(SESSION)
+        self.access_header = self.header_of(ACCESS)
 
     def header_of(self, kind: Kind) -> str:
         assert kind.typ is not None  # noqa: S101 - only JWT kinds are signed

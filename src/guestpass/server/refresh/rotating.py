@@ -1,0 +1,95 @@
+"""Refresh: decide about every token that waits, and write at most one row a session, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guestpass.core.callers import secret_text
+from guestpass.core.recent_refreshes import Refresh, with_one_more
+from guestpass.core.refresh import SALT_BYTES, Deny, Replay, Rotate, salt_ends_at_ms, salt_number
+from guestpass.core.tokens import operations
+from guestpass.core.tokens.refresh_token import RefreshKeys, RefreshToken
+from guestpass.errors import RefreshTokenInvalid
+from guestpass.server.clock import Entropy
+from guestpass.server.refresh import sql
+from guestpass.server.refresh.model import Refreshed, SessionKey, Standing, Use
+from guestpass.server.refresh.standing import Salts, end_for_reuse, locked, next_of, salts_in_use
+from guestpass.server.storage.store import Transaction
+
+
+class Rotating:
+    """The act of ``POST /v1/auth/refresh``."""
+
+    def __init__(self, keys: RefreshKeys, entropy: Entropy) -> None:
+        self._keys = keys
+        self._entropy = entropy
+
+    async def act(self, tx: Transaction, uses: list[Use]) -> list[Refreshed | Exception]:
+        """Of several who show one token the first rotates, and the others get its successor again."""
+        standing = await locked(tx, [use.session for use in uses])
+        now_ms = await tx.now_ms()
+        salts = await self._salts(tx, uses, standing, now_ms)
+        before = {session: stands.renewal for session, stands in standing.items()}
+        outcomes = [await self._use(tx, use, standing.get(use.session), salts, now_ms) for use in uses]
+        await sql.save(
+            tx,
+            [
+                sql.Change(stands.renewal, before[session].generation)
+                for session, stands in sorted(standing.items())
+                if stands.renewal != before[session]
+            ],
+        )
+        return outcomes
+
+    async def _salts(
+        self, tx: Transaction, uses: Sequence[Use], standing: dict[SessionKey, Standing], now_ms: int
+    ) -> Salts:
+        """Read the salts of tokens that are shown again, and make that of now where a token may be rotated."""
+        graces = {
+            use.settings.refresh_grace
+            for use in uses
+            if use.session in standing and standing[use.session].renewal.generation == use.token.generation
+        }
+        now_used = {salt_number(now_ms, grace): grace for grace in sorted(graces) if grace}
+        salts = await sql.salts_of(tx, {*salts_in_use(uses, standing), *now_used})
+        for number, grace in now_used.items():
+            if number not in salts:
+                ends_at_ms = salt_ends_at_ms(now_ms, grace)
+                salts[number] = await sql.add_salt(tx, number, self._entropy(SALT_BYTES), ends_at_ms=ends_at_ms)
+        return Salts(salts, self._keys)
+
+    async def _use(
+        self, tx: Transaction, use: Use, stands: Standing | None, salts: Salts, now_ms: int
+    ) -> Refreshed | Exception:
+        if stands is None:
+            return RefreshTokenInvalid()
+        decision, again = salts.decide(use, stands, now_ms)
+        match decision:
+            case Rotate():
+                token = self._rotate(use, stands, salts, now_ms)
+            case Replay():
+                assert again is not None  # noqa: S101 - it derives the current token
+                token = again
+            case Deny(error, ends_session):
+                if ends_session:
+                    await end_for_reuse(tx, use, stands, now_ms)
+                return error()
+        refresh = Refresh(now_ms, isinstance(decision, Rotate), use.origin)
+        stands.renewal = stands.renewal._replace(recent=with_one_more(stands.renewal.recent, refresh))
+        row = stands.known.row
+        return Refreshed(row, token, operations.within(row.scope, stands.ceiling), stands.ends_at)
+
+    def _rotate(self, use: Use, stands: Standing, salts: Salts, now_ms: int) -> RefreshToken:
+        number: int | None = salt_number(now_ms, use.settings.refresh_grace)
+        token = salts.successor(use, number) if number is not None else None
+        if token is None:  # without a grace nobody derives it again
+            number = None
+            token = next_of(use, secret_text.encode(self._entropy(secret_text.ENTROPY_BYTES)), self._keys)
+        stands.renewal = stands.renewal._replace(
+            generation=token.generation,
+            token_hash=token.hash,
+            rotated_at_ms=now_ms,
+            salt=number,
+            idle_ends_at=now_ms // 1000 + use.settings.refresh_idle_in,
+        )
+        return token

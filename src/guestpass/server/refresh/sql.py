@@ -1,0 +1,86 @@
+"""The tables renewals and refresh_salts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from guestpass.server.sessions.model import RenewalRow
+from guestpass.server.storage.store import Transaction
+
+_COLUMNS = ", ".join(RenewalRow._fields)
+_CHANGING = ("generation", "token_hash", "rotated_at_ms", "salt", "idle_ends_at", "recent")
+
+_SAVE_ONE = (
+    f"UPDATE renewals SET {', '.join(f'{name} = ?' for name in _CHANGING)}"  # noqa: S608 - names of ours
+    " WHERE issuer = ? AND id = ? AND generation = ?"
+)
+_SAVE_MANY = (
+    f"UPDATE renewals r SET {', '.join(f'{name} = n.{name}' for name in _CHANGING)}"  # noqa: S608
+    " FROM unnest(?::bigint[], ?::bytea[], ?::bigint[], ?::bytea[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bytea[],"
+    f" ?::bigint[]) AS n({_COLUMNS}, was)"
+    " WHERE r.issuer = n.issuer AND r.id = n.id AND r.generation = n.was"
+)
+
+
+class Change(NamedTuple):
+    """What a renewal becomes. ``was``: the generation that it must have until then."""
+
+    after: RenewalRow
+    was: int
+
+
+async def renewals_of(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> dict[bytes, RenewalRow]:
+    rows = await tx.fetch_among(
+        f"SELECT {_COLUMNS} FROM renewals WHERE issuer = ? AND id IN (?*)",  # noqa: S608
+        (issuer,),
+        session_ids,
+    )
+    return {row[1]: RenewalRow(*row) for row in rows}
+
+
+async def save(tx: Transaction, changes: Sequence[Change]) -> None:
+    """Write what changed, one row each. Raises: RuntimeError where one changed since it was read, which its lock prevents."""
+    if not changes:
+        return
+    if tx.dialect == "postgresql":
+        columns = zip(*((*after, was) for after, was in changes), strict=True)
+        written = await tx.execute(_SAVE_MANY, tuple(list(column) for column in columns))
+    else:
+        written = 0
+        for after, was in changes:
+            written += await tx.execute(_SAVE_ONE, (*after[2:], after.issuer, after.id, was))
+    if written != len(changes):
+        raise RuntimeError(f"{len(changes) - written} renewals changed beside the lock of their sessions")
+
+
+async def salts_of(tx: Transaction, numbers: Iterable[int]) -> dict[int, bytes]:
+    """Return those of the salts that are still there."""
+    asked = sorted(set(numbers))
+    if not asked:
+        return {}
+    return dict(await tx.fetch_among("SELECT number, salt FROM refresh_salts WHERE number IN (?*)", (), asked))
+
+
+async def add_salt(tx: Transaction, number: int, salt: bytes, *, ends_at_ms: int) -> bytes:
+    """Keep a salt of that number, unless another server was first; return the one that is kept."""
+    await tx.execute(
+        "INSERT INTO refresh_salts (number, salt, ends_at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (number, salt, ends_at_ms),
+    )
+    return (await salts_of(tx, [number]))[number]
+
+
+async def erase_salts(tx: Transaction, *, now_ms: int) -> int:
+    """Overwrite and drop the salts whose time is over; return how many went."""
+    over = "ends_at_ms <= ?"
+    # A row that is deleted stays in its page as it was; one that is changed to the same length does not.
+    await tx.execute(
+        f"UPDATE refresh_salts SET salt = ? WHERE {over}",  # noqa: S608
+        (bytes(32), now_ms),
+    )
+    return await tx.execute(f"DELETE FROM refresh_salts WHERE {over}", (now_ms,))  # noqa: S608
+
+
+async def has_salts(tx: Transaction) -> bool:
+    return await tx.fetch_one("SELECT 1 FROM refresh_salts LIMIT 1") is not None
