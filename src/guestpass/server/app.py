@@ -8,7 +8,6 @@ from pathlib import Path
 
 from guestpass.core.callers.client_address import TrustedProxies, networks_of
 from guestpass.core.tokens.kinds import ENVIRONMENTS
-from guestpass.core.tokens.refresh_token import RefreshKeys
 from guestpass.errors import GuestpassError
 from guestpass.server.api_keys.routes import ApiKeyRoutes
 from guestpass.server.api_keys.service import SEALED_SECRETS, ApiKeys
@@ -72,7 +71,6 @@ class Service:
     sessions: Sessions
     verifying: Verifying
     renewing: Renewing
-    leaving: Leaving
     derivation: Derivation
     sealing: Sealing
     jobs: Jobs
@@ -136,9 +134,7 @@ async def open_service(
     signed_requests = SignedRequests(store, api_keys, clock, entropy)
     refusals = Refusals(store, clock, entropy)
     verifying = Verifying(store, issuers, keyring, clock, prefix_word=word)
-    sessions = Sessions(store, clock, store.tally)
-    keys = RefreshKeys.of(secret)
-    renewing = Renewing(store, issuers, keyring, minting, keys, clock=clock, entropy=entropy, prefix_word=word)
+    renewing = Renewing(store, issuers, keyring, minting, secret, clock=clock, entropy=entropy, prefix_word=word)
     cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
     rotation = _rotation(settings, store, sealer, entropy)
     feeds = (refusals.write, keeping.keep_up, renewing.erase_salts)
@@ -153,10 +149,9 @@ async def open_service(
         keyring=keyring,
         rotation=rotation,
         minting=minting,
-        sessions=sessions,
+        sessions=Sessions(store, clock, store.tally),
         verifying=verifying,
         renewing=renewing,
-        leaving=Leaving(store, renewing, verifying, sessions, keys),
         explaining=Explaining(verifying, refusals, clock),
         derivation=derivation,
         kept_answers=kept_answers,
@@ -210,7 +205,8 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
         service.minting, service.sessions, service.verifying, service.issuers, service.derivation, service.explaining,
         service.clock,
     )  # fmt: skip
-    refresh = RefreshRoutes(service.renewing, service.leaving, service.sessions, service.derivation)
+    leaving = Leaving(service.store, service.renewing, service.verifying, service.sessions)
+    refresh = RefreshRoutes(service.renewing, leaving, service.sessions, service.derivation)
     api_keys = ApiKeyRoutes(service.api_keys, service.issuers, service.clock)
     signing_keys = SigningKeyRoutes(service.issuers, service.keyring)
     lists = StatusListRoutes(service.issuers, Publishing(service.store, service.keyring, service.clock))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from guestpass.core import ids
 from guestpass.server.audit.service import AuditEvent, Where
 from guestpass.server.customers import service as customers
+from guestpass.server.sessions.minted import personal_of
 from guestpass.server.sessions.model import SessionRow
-from guestpass.server.sessions.recording import personal_of
 
 
 def reuse_detected(row: SessionRow, by: str, where: Where, *, generation: int, current: int) -> AuditEvent:

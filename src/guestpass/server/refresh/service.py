@@ -41,7 +41,7 @@ class Renewing:
         issuers: Issuers,
         keyring: Keyring,
         minting: Minting,
-        keys: RefreshKeys,
+        secret: bytes,
         *,
         clock: Clock,
         entropy: Entropy,
@@ -51,7 +51,7 @@ class Renewing:
         self._issuers = issuers
         self._keyring = keyring
         self._minting = minting
-        self._keys = keys
+        self.keys = keys = RefreshKeys.of(secret)  # of the secret that the store was made with
         self._clock = clock
         self._entropy = entropy
         self._prefix_word = prefix_word
@@ -124,7 +124,7 @@ class Renewing:
 
     async def use_of(self, text: str, origin: Origin, where: Where) -> tuple[Use, Issuer]:
         """Hold a text against its tag, before anything is looked up. Raises: RefreshTokenInvalid."""
-        token = refresh_token.read(text, self._keys)
+        token = refresh_token.read(text, self.keys)
         if token is None:
             raise RefreshTokenInvalid(_what_is_wrong_with(text))
         try:
@@ -139,7 +139,7 @@ class Renewing:
             await self._store.write(_erase_each, None)
 
     def _first(self, row: SessionRow, issuer: Issuer, secret: str) -> RefreshToken:
-        return refresh_token.make(self._prefix(issuer), row.id, row.issuer, GENERATION_FIRST, secret, self._keys)
+        return refresh_token.make(self._prefix(issuer), row.id, row.issuer, GENERATION_FIRST, secret, self.keys)
 
     def _prefix(self, issuer: Issuer) -> str:
         return prefix_of(REFRESH, issuer.environment, word=self._prefix_word)
@@ -148,14 +148,12 @@ class Renewing:
 class Leaving:
     """``POST /v1/auth/logout``: by a refresh token, or by an access token."""
 
-    def __init__(
-        self, store: Store, renewing: Renewing, verifying: Verifying, sessions: Sessions, keys: RefreshKeys
-    ) -> None:
+    def __init__(self, store: Store, renewing: Renewing, verifying: Verifying, sessions: Sessions) -> None:
         self._store = store
         self._renewing = renewing
         self._verifying = verifying
         self._sessions = sessions
-        self._acts = LoggingOut(keys)
+        self._acts = LoggingOut(renewing.keys)
 
     async def with_refresh_token(
         self, text: str, origin: Origin, where: Where, *, everywhere: bool = False, by: str = BY_ITSELF
