@@ -148,7 +148,9 @@ class Connection:
                 raise NotSent from fault
         reader, writer = self._streams
         content = b"" if body is None else json.dumps(body).encode()
-        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bearer or self._key}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
+        if bearer or self._key:
+            head += f"Authorization: Bearer {bearer or self._key}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         if content:
             head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
