@@ -20,7 +20,9 @@ from guestpass.server.tally import Tally
 
 ROOT = transcript.ROOT
 DOCS = ROOT / "docs"
-PYTHON_PAGES = ("quickstart.md", "python.md", "http.md", "security.md", "standard-clients.md", "verifier.md")
+PYTHON_PAGES = (
+    "quickstart.md", "python.md", "http.md", "security.md", "standard-clients.md", "verifier.md", "webhooks.md",
+)  # fmt: skip
 GENERATED_ROUTES = reference_pages.MARK
 _LINK = re.compile(r"(?<!`)!?\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)

@@ -7,6 +7,7 @@ import pytest
 
 from guestpass.server.http.exchange import Exchange
 from guestpass.server.storage.store import Rider
+from webhooks.rig import Server
 
 SAFE = {"GET", "HEAD"}
 BODIES = {
@@ -23,9 +24,20 @@ BODIES = {
     "POST /v1/api-keys/{id}": {"name": "renamed"},
     "POST /v1/api-keys/{id}/rotate": {},
     "POST /v1/api-keys/{id}/revoke": {"keepSessions": True},
+    "POST /v1/webhook-endpoints": {"url": "https://hooks.example.com/guestpass"},
+    "POST /v1/webhook-endpoints/{id}": {"description": "renamed"},
+    "POST /v1/webhook-endpoints/{id}/rotate": {},
+    "POST /v1/webhook-endpoints/{id}/resend": {"eventId": "{evt}"},
+    "DELETE /v1/webhook-endpoints/{id}": None,
     "POST /oauth/revoke": {"token": "{token}"},
 }
-ID_OF = {"session-tokens": "sess", "sessions": "sess", "customers": "cust", "api-keys": "key"}
+ID_OF = {
+    "session-tokens": "sess",
+    "sessions": "sess",
+    "customers": "cust",
+    "api-keys": "key",
+    "webhook-endpoints": "we",
+}
 
 
 class Witness:
@@ -51,7 +63,11 @@ class Witness:
 async def handle(world, name, riders):
     """Call the handler of a route as the application does, for a request that succeeds."""
     ada = await world.mint("ada")
-    ids = {"sess": ada.id, "cust": (await world.host.session(ada))["customerId"], "key": (await world.key()).id}
+    endpoint, event = await Server(world).one_delivery()
+    ids = {
+        "sess": ada.id, "cust": (await world.host.session(ada))["customerId"], "key": (await world.key()).id,
+        "we": endpoint, "evt": event,
+    }  # fmt: skip
     method, path = name.split(" ")[:2]
     word = next((word for word in path.split("/") if word in ID_OF), "sessions")
     found = world.app.routes.match(method, path.replace("{id}", ids[ID_OF[word]]))

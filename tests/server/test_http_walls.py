@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from engines import EVERY_ENGINE
+from webhooks.rig import Server
 
 ENGINES = EVERY_ENGINE
 
@@ -27,6 +28,8 @@ ASKED_WITH = {
     ],
     "POST /oauth/introspect": [{"token": "{token}"}, {"token": "{opaque}"}],
     "POST /v1/api-keys/{id}": [{"name": "stolen"}, {"can": []}],
+    "POST /v1/webhook-endpoints/{id}": [{"enabled": False}, {"url": "https://thief.example.com/"}],
+    "POST /v1/webhook-endpoints/{id}/resend": [{"eventId": "{evt}"}],
 }
 # What names things by the host's own words, or names nothing: it works for a stranger, on what is his.
 HIS_OWN = {
@@ -42,6 +45,8 @@ HIS_OWN = {
     "DELETE /v1/session": [None],
     "GET /v1/api-keys": [None],
     "POST /v1/api-keys": [{"name": "ours"}],
+    "GET /v1/webhook-endpoints": [None],
+    "POST /v1/webhook-endpoints": [{"url": "https://hooks.example.com/guestpass"}],
 }  # fmt: skip
 # For everybody, with or without a credential: what an issuer publishes, and what is of the server as a whole.
 PUBLIC = {
@@ -91,6 +96,7 @@ async def ids_of(world):
     await world.service.refusals.write()
     assert (await world.host.verify(request))["code"] == "TOKEN_REVOKED", "to us it is explained"
     page = (await world.host.get("/v1/sessions", query="limit=1")).json
+    endpoint, event = await Server(world).one_delivery()
     return {
         "sess": ada.id,
         "cust": (await world.host.session(ada))["customerId"],
@@ -98,6 +104,8 @@ async def ids_of(world):
         "proj": world.host.issuer.project.id,
         "page": page["nextCursor"],
         "req": request,
+        "we": endpoint,
+        "evt": event,
         "token": ada.token,
         "opaque": opaque.token,
     }
@@ -196,7 +204,7 @@ async def test_no_id_of_ours_opens_a_path(world, stranger):
                     for each in (foreign, unknown(ids)[kind]):
                         with world.store.watched() as look_ups:
                             path = route.path.replace("{id}", each)
-                            replies.append(await ask(world, route, path, body, credential))
+                            replies.append(await ask(world, route, path, body and filled(body, ids), credential))
                         asked.append(list(look_ups))
                     where = name_of(route), kind, replies[0].body
                     assert replies[0].status == (404 if credential == host.secret else 401), where
@@ -245,7 +253,7 @@ async def test_what_a_stranger_does_by_name_or_to_all_is_done_to_his_own(world, 
                 for query in queries:
                     reply = await ask(world, routes[name], routes[name].path, body, credential, query)
                     assert reply.status in {200, 201, 401, 403}, (name, reply.body)
-                    for kind in ("sess", "cust", "key"):
+                    for kind in ("sess", "cust", "key", "we", "evt"):
                         assert ids[kind] not in reply.body.decode(), name
         if "block" in str(bodies):
             customer = (await host.revoke_user("ada"))["customerId"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from guestpass.core.callers.client_address import TrustedProxies, networks_of
 from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.errors import GuestpassError
 from guestpass.server.api_keys.routes import ApiKeyRoutes
 from guestpass.server.api_keys.service import SEALED_SECRETS, ApiKeys
+from guestpass.server.audit import feed as audit_feed
 from guestpass.server.audit import service as audit
 from guestpass.server.audit.sealing import Sealing
 from guestpass.server.clock import Clock, Entropy, EntropyPool, system_clock
@@ -18,6 +21,7 @@ from guestpass.server.customers.service import Derivation
 from guestpass.server.http.application import Application
 from guestpass.server.http.callers import Callers
 from guestpass.server.http.idempotency import Idempotency
+from guestpass.server.http.peer import is_loopback
 from guestpass.server.http.rate_limits import Limits, RateLimits
 from guestpass.server.http.routes import RouteTable
 from guestpass.server.http.shared_counts import SharedCounts
@@ -29,7 +33,7 @@ from guestpass.server.opening import DATABASE_FILE, open_store, postgres_of
 from guestpass.server.operate.jobs import Jobs
 from guestpass.server.operate.routes import OperateRoutes
 from guestpass.server.operate.settings import Settings, SettingsError
-from guestpass.server.projects.service import WORD, IssuerNames, Issuers, Project
+from guestpass.server.projects.service import WORD, Issuer, IssuerNames, Issuers, Project
 from guestpass.server.refresh.routes import RefreshRoutes
 from guestpass.server.refresh.service import Leaving, Renewing
 from guestpass.server.refusals.service import Refusals
@@ -51,8 +55,24 @@ from guestpass.server.storage.sealing import Sealer
 from guestpass.server.storage.sqlite import SqliteStore
 from guestpass.server.storage.store import Answer, Locks, Query, Store, Transaction
 from guestpass.server.tally import Tally
+from guestpass.server.webhooks.dispatching import Dispatching
+from guestpass.server.webhooks.listening import Listening
+from guestpass.server.webhooks.posting import Posting
+from guestpass.server.webhooks.routes import WebhookRoutes
+from guestpass.server.webhooks.sending import Sending
+from guestpass.server.webhooks.service import SEALED_WEBHOOK_SECRETS, Webhooks
+from guestpass.server.webhooks.wishes import Wishes
 
-SEALED = (facts.SEALED_FACTS, SEALED_KEYS, *SEALED_SECRETS)  # all that a master key seals
+SEALED = (facts.SEALED_FACTS, SEALED_KEYS, *SEALED_SECRETS, SEALED_WEBHOOK_SECRETS)  # all that a master key seals
+
+
+class WebhookRoom(NamedTuple):
+    """What is wished for endpoints, what they are, what is queued for them, and who sends it."""
+
+    wishes: Wishes
+    endpoints: Webhooks
+    dispatching: Dispatching
+    sending: Sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +96,7 @@ class Service:
     jobs: Jobs
     refusals: Refusals
     explaining: Explaining
+    webhooks: WebhookRoom
     limits: RateLimits
     proxies: TrustedProxies
     clock: Clock
@@ -89,8 +110,13 @@ class Service:
             await self.keyring.make_missing(await self.issuers.of(project, environment))
         return project
 
+    def listening(self, issuer: Issuer, events: tuple[str, ...]) -> Listening:
+        """Return what follows the events of an issuer, for ``guestpass webhooks listen``."""
+        return Listening(self.store, audit_feed, Posting(), self.clock, issuer=issuer, events=events)
+
     async def close(self) -> None:
         await self.jobs.stop()
+        await self.webhooks.sending.stop()
         with contextlib.suppress(GuestpassError):  # when a key was used last is lost before anything else is
             await self.api_keys.write_uses()
         await self.limits.close()
@@ -111,12 +137,7 @@ async def open_configured(settings: Settings, tally: Tally | None = None) -> Ser
 
 
 async def open_service(
-    settings: Settings,
-    store: Store,
-    sealer: Sealer,
-    *,
-    clock: Clock = system_clock,
-    entropy: Entropy | None = None,
+    settings: Settings, store: Store, sealer: Sealer, *, clock: Clock = system_clock, entropy: Entropy | None = None
 ) -> Service:
     """Wire the rooms over a migrated store.
 
@@ -137,9 +158,10 @@ async def open_service(
     renewing = Renewing(store, issuers, keyring, minting, secret, clock=clock, entropy=entropy, prefix_word=word)
     cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
     rotation = _rotation(settings, store, sealer, entropy)
-    feeds = (refusals.write, keeping.keep_up, renewing.erase_salts)
+    webhooks = _webhooks(store, sealer, issuers, clock, entropy)
+    feeds = (refusals.write, keeping.keep_up, renewing.erase_salts, webhooks.dispatching.dispatch)
     sealing = Sealing(store, issuers, keyring)
-    purges = (cleaning.purge, signed_requests.purge, refusals.purge, keeping.purge)
+    purges = (cleaning.purge, signed_requests.purge, refusals.purge, keeping.purge, webhooks.dispatching.purge)
     return Service(
         base_url=issuers.base_url,
         store=store,
@@ -158,6 +180,7 @@ async def open_service(
         sealing=sealing,
         jobs=Jobs(cleaning, rotation, feeds, api_keys.write_uses, purges, sealing.seal),
         refusals=refusals,
+        webhooks=webhooks,
         limits=RateLimits(_limits(settings), issuers, clock, _shared_counts(settings, issuers.base_url, clock)),
         proxies=TrustedProxies(networks_of(settings.trusted_proxies)),
         clock=clock,
@@ -211,12 +234,14 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
     signing_keys = SigningKeyRoutes(service.issuers, service.keyring)
     lists = StatusListRoutes(service.issuers, Publishing(service.store, service.keyring, service.clock))
     standard = StandardRoutes(service.sessions, service.verifying, service.issuers, service.refusals)
+    webhooks = WebhookRoutes(service.webhooks.endpoints, service.issuers, service.webhooks.wishes)
     table = RouteTable(
         [
             *sessions.table(),
             *refresh.table(),
             *api_keys.table(),
             *standard.table(),
+            *webhooks.table(),
             *signing_keys.table(),
             *lists.table(),
             *operate.table(metrics_apart=metrics_apart),
@@ -310,6 +335,17 @@ def issuer_names(settings: Settings, base_url: str) -> IssuerNames:
     return IssuerNames(
         urls={name: urls[name] for name in ENVIRONMENTS if urls[name]},
         audiences={name: audiences[name] for name in ENVIRONMENTS if audiences[name]},
+    )
+
+
+def _webhooks(store: Store, sealer: Sealer, issuers: Issuers, clock: Clock, entropy: Entropy) -> WebhookRoom:
+    local = is_loopback(urlsplit(issuers.base_url).hostname)
+    sending = Sending(store, sealer, Posting(), clock, entropy, local_allowed=local)
+    return WebhookRoom(
+        Wishes(local_allowed=local),
+        Webhooks(store, audit_feed, sealer, clock, entropy),
+        Dispatching(store, audit_feed, issuers, clock, sending.wake),
+        sending,
     )
 
 

@@ -15,6 +15,7 @@ from guestpass.server.operate import logs, store_commands
 from guestpass.server.projects import commands as projects
 from guestpass.server.sessions import commands as sessions
 from guestpass.server.signing_keys import commands as signing_keys
+from guestpass.server.webhooks import commands as webhooks
 
 app = App(
     name="guestpass",
@@ -29,6 +30,7 @@ for group in (
     signing_keys.app,
     sessions.tokens_app,
     sessions.sessions_app,
+    webhooks.app,
     operate.config_app,
     store_commands.master_key_app,
     store_commands.db_app,

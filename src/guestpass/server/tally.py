@@ -32,6 +32,7 @@ OUTCOMES = (
 _REQUEST_BOUNDS = tuple(int(ms * 1_000_000) for ms in (0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000))
 _GROUP_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 REVOKES = ("session", "cut")
+DELIVERY_OUTCOMES = ("delivered", "retried", "failed")
 
 Row = memoryview  # of format Q
 
@@ -46,6 +47,7 @@ class Metric:
         bounds: Upper ends of a histogram's buckets, inclusive, in the unit that is counted.
         per_unit: How many of what is counted make one of what is shown.
         hides_zeros: Leave out series that never counted anything.
+        is_of_the_store: Each process looks at the same thing, so the largest number counts, and not their sum.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Metric:
     bounds: tuple[int, ...] = ()
     per_unit: int = 1
     hides_zeros: bool = False
+    is_of_the_store: bool = False
 
     @property
     def width(self) -> int:
@@ -83,7 +86,15 @@ QUEUE = Metric(name="guestpass_store_queue_length", help="Acts that wait for the
 STORE_ERRORS = Metric(
     name="guestpass_store_errors", help="Acts that the store refused, and those that it did not answer in time."
 )
-_OF_EVERY_SERVER = (MINTS, REVOKED, GROUP_SIZE, COMMIT_WAIT, QUEUE, STORE_ERRORS)
+DELIVERIES = Metric(
+    name="guestpass_webhook_deliveries", help="Attempts to deliver a webhook, by what came of them.",
+    labels=("outcome",), series=tuple((outcome,) for outcome in DELIVERY_OUTCOMES),
+)  # fmt: skip
+DELIVERY_AGE = Metric(
+    name="guestpass_webhook_queue_age_seconds", help="For how long the delivery has been due that waits longest.",
+    kind="gauge", is_of_the_store=True,
+)  # fmt: skip
+_OF_EVERY_SERVER = (MINTS, REVOKED, GROUP_SIZE, COMMIT_WAIT, QUEUE, STORE_ERRORS, DELIVERIES, DELIVERY_AGE)
 _FIRST_FREE = 1  # slot 0 holds the process id
 
 
@@ -126,7 +137,8 @@ class Tally:
         self._of_route: dict[tuple[str, str], tuple[int, int]] = {}  # first slots of its outcomes and its histogram
         for metric in _OF_EVERY_SERVER:
             self._lay(metric)
-        self._row[self._firsts[QUEUE.name]] = 0  # what waited in the process before us waits no more
+        for gauge in (QUEUE, DELIVERY_AGE):  # what waited in the process before us waits no more
+            self._row[self._firsts[gauge.name]] = 0
 
     def over_routes(self, routes: Iterable[tuple[str, str]]) -> None:
         """Count requests to these routes (method, path) from now on; every process must name the same ones, once."""
@@ -162,6 +174,12 @@ class Tally:
     def revoked(self, what: Literal["session", "cut"]) -> None:
         self._row[self._firsts[REVOKED.name] + REVOKES.index(what)] += 1
 
+    def attempted(self, outcome: Literal["delivered", "retried", "failed"]) -> None:
+        self._row[self._firsts[DELIVERIES.name] + DELIVERY_OUTCOMES.index(outcome)] += 1
+
+    def deliveries_wait(self, seconds: int) -> None:
+        self._row[self._firsts[DELIVERY_AGE.name]] = seconds
+
     def committed(self, acts: int) -> None:
         self._observe(self._firsts[GROUP_SIZE.name], _GROUP_BOUNDS, acts)
 
@@ -189,7 +207,8 @@ class Tally:
         """Yield every series of a metric, over all processes."""
         for number, labels in enumerate(metric.series):
             first = self._firsts[metric.name] + number * metric.width
-            *buckets, total = (sum(self._memory[first + offset :: SLOTS]) for offset in range(metric.width))
+            of_all = max if metric.is_of_the_store else sum
+            *buckets, total = (of_all(self._memory[first + offset :: SLOTS]) for offset in range(metric.width))
             if total or not metric.hides_zeros:
                 yield Reading(labels, total, tuple(buckets))
 

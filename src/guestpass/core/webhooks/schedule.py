@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 # Before the second, the third, … attempt. Some three days in all, so that a weekend loses nothing.
 PAUSES_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
@@ -18,20 +17,18 @@ _OK = range(200, 300)
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
-class Verdict(Enum):
-    """What comes of an attempt."""
+Why: TypeAlias = Literal["gone", "failing"]
 
-    DELIVERED = "delivered"
-    AGAIN = "retried"
-    FAILED = "failed"
+
+Verdict: TypeAlias = Literal["delivered", "retried", "failed"]
 
 
 class Outcome(NamedTuple):
-    """What an attempt means. ``pause_ms``: before the next one; ``disables``: the endpoint gets nothing any more."""
+    """What comes of an attempt. ``pause_ms``: before the next one; ``disables``: the endpoint gets nothing any more."""
 
     verdict: Verdict
     pause_ms: int = 0
-    disables: str | None = None
+    disables: Why | None = None
 
 
 def judge(status: int | None, retry_after: str | None, *, attempts: int, failing_ms: int, chance: float) -> Outcome:
@@ -46,12 +43,12 @@ def judge(status: int | None, retry_after: str | None, *, attempts: int, failing
         chance: From 0 up to 1, for the jitter.
     """
     if status in _OK:
-        return Outcome(Verdict.DELIVERED)
+        return Outcome("delivered")
     if status == GONE:
-        return Outcome(Verdict.FAILED, disables="gone")
-    disables = "failing" if failing_ms >= DISABLED_AFTER_MS else None
+        return Outcome("failed", disables="gone")
+    disables: Why | None = "failing" if failing_ms >= DISABLED_AFTER_MS else None
     if attempts >= ATTEMPTS_MAX:
-        return Outcome(Verdict.FAILED, disables=disables)
+        return Outcome("failed", disables=disables)
     pause = PAUSES_SECONDS[max(attempts, 1) - 1] * (1 + JITTER * chance)
     asked = int(retry_after) if retry_after and _SECONDS.fullmatch(retry_after) else 0
-    return Outcome(Verdict.AGAIN, int(max(pause, min(asked, RETRY_AFTER_SECONDS_MAX)) * 1000), disables)
+    return Outcome("retried", int(max(pause, min(asked, RETRY_AFTER_SECONDS_MAX)) * 1000), disables)

@@ -13,7 +13,7 @@ from guestpass.core.callers.grant import EVERYTHING, Grant
 from guestpass.core.tokens.kinds import Environment
 from guestpass.errors import Conflict, GuestpassError, NotFound, Unauthorized
 from guestpass.server.api_keys import changes, policy, sql
-from guestpass.server.api_keys.changes import Change, Create, Edit, Revoke, Rotate, Seal
+from guestpass.server.api_keys.changes import Change, Create, Edit, Revoke, Rotate, Seal, own_grant
 from guestpass.server.api_keys.model import (
     OPERATOR,
     SECRETS_HELD,
@@ -35,7 +35,7 @@ from guestpass.server.storage.store import Riders, Store, Transaction, noting
 
 __all__ = [
     "OPERATOR", "SEALED_SECRETS", "WORD", "Actor", "ApiKey", "ApiKeys", "Described", "Edit", "Grant", "MadeSecret", "NewKey",
-    "Secret", "SigningSecrets", "ceilings_of", "is_of", "public_id", "refusals",
+    "Secret", "SigningSecrets", "ceilings_of", "is_of", "own_grant", "public_id", "refusals",
 ]  # fmt: skip
 
 # What another process did to a key is seen here so much later; a mint is refused at once all the same, since its own
@@ -214,7 +214,7 @@ class ApiKeys:
         now = self._clock()
 
         async def query(tx: Transaction) -> Described:
-            own = await changes.own_grant(tx, actor, now)
+            own = await own_grant(tx, actor, now)
             return policy.check_target(await sql.by_id(tx, made.key_id, now), issuer, own, now)
 
         described = await self._store.read(query)

@@ -166,6 +166,7 @@ async def serve(service: Service, listeners: Listeners, on_start: Callable[[], N
     """Serve until a signal asks to stop; what is under way is finished and committed."""
     public = create_app(service, metrics_apart=listeners.internal is not None)
     service.jobs.start()
+    service.webhooks.sending.start()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(service.close)
         spans = tracing.start(os.environ)

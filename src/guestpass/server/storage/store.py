@@ -38,6 +38,7 @@ class Locks(IntEnum):
     HOUSEKEEPING = 4  # an issuer's purge: one server at a time
     IDEMPOTENCY = 5  # hash of an Idempotency-Key, folded: who does not get it has a twin under way
     SIGNING_KEYS = 6  # an issuer's signing keys: one change after the other
+    WEBHOOKS = 9  # number 0: who queues, claims or notes deliveries, or changes endpoints
     MASTER_KEY = 7  # number 0: who seals shares it, who names another key has it alone
     AUDIT = 8  # number 0: one batch of the audit log after the other
 

@@ -1,0 +1,147 @@
+"""Follow the audit log, and queue a delivery for each event and endpoint that wants it.
+
+An act of the service writes its event and nothing else. What is sealed is read here, after the answer: so whoever
+receives it, and however slowly, no mint waits. Of several servers one queues what the others have not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from guestpass.core import ids
+from guestpass.core.webhooks import subscriptions
+from guestpass.server.audit.feed import Feed, SealedEvent
+from guestpass.server.audit.service import STORE
+from guestpass.server.clock import Clock
+from guestpass.server.projects.service import Issuer, Issuers
+from guestpass.server.storage import facts
+from guestpass.server.storage.batches import batch_by_batch
+from guestpass.server.storage.store import Locks, Store, Transaction
+from guestpass.server.webhooks import queue, sql
+from guestpass.server.webhooks.bodies import body_of
+from guestpass.server.webhooks.changes import POSITION
+from guestpass.server.webhooks.model import MINTED, AuditLog, Delivery, Endpoint, event_id_of
+
+EVENTS_AT_ONCE = 500
+PURGE_BATCH = 500
+KEPT_DAYS = 7  # of what is done, from the event on
+KEPT_DAYS_MAX = 14  # of what is not: longer than the last attempt may take
+_DAY_MS = 86_400_000
+
+
+class _Read(NamedTuple):
+    """All events between two positions that somebody may want."""
+
+    begins: int
+    ends: int
+    events: list[SealedEvent]
+    issuers: dict[int, Issuer]
+
+
+class Dispatching:
+    """``queued`` is called when something new waits to be sent."""
+
+    def __init__(
+        self, store: Store, log: AuditLog, issuers: Issuers, clock: Clock, queued: Callable[[], None] = lambda: None
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._issuers = issuers
+        self._clock = clock
+        self._queued = queued
+
+    async def dispatch(self) -> None:
+        """Queue what was sealed since the last time. Called every second."""
+        while read := await self._read():
+            if await self._store.write(_queue_each, read):
+                self._queued()
+
+    async def _read(self) -> _Read | None:
+        """Read beside the writer, which then has nothing to do where there is nothing new."""
+
+        async def query(tx: Transaction) -> tuple[int, Feed] | None:
+            endpoints = await sql.enabled(tx)
+            if not endpoints:
+                return None
+            position = await _position(tx)
+            minted = {each.issuer for each in endpoints if subscriptions.wants(each.events, MINTED)}
+            some = await self._log.sealed_after(tx, position, EVENTS_AT_ONCE, sessions_of=minted)
+            return (position, some) if some.position > position else None
+
+        found = await self._store.read(query)
+        if found is None:
+            return None
+        begins, (events, ends) = found
+        told = [event for event in events if _is_told(event)]
+        issuers = {number: await self._issuers.by_number(number) for number in {event.issuer for event in told}}
+        return _Read(begins, ends, told, issuers)
+
+    async def purge(self) -> int:
+        """Drop what is old, and what is left of endpoints that were deleted; return how many rows went."""
+        now_ms = int(self._clock() * 1000)
+
+        async def act(tx: Transaction, items: list[Endpoint]) -> list[int]:
+            await tx.lock(Locks.WEBHOOKS, [0])
+            return [await _purge_some(tx, endpoint, now_ms) for endpoint in items]
+
+        endpoints = await self._store.read(sql.all_of_them)
+        return sum([await batch_by_batch(self._store, act, endpoint) for endpoint in endpoints])
+
+
+async def _position(tx: Transaction) -> int:
+    return int(await facts.get(tx, POSITION) or b"0")
+
+
+def _is_told(event: SealedEvent) -> bool:
+    """Say whether webhooks are for events of this kind: those of an issuer, and not about webhooks themselves."""
+    return event.action in subscriptions.EVENTS and event.issuer != STORE
+
+
+async def _queue_each(tx: Transaction, items: list[_Read]) -> list[int]:
+    await tx.lock(Locks.WEBHOOKS, [0])
+    return [await _queue(tx, read) for read in items]
+
+
+async def _queue(tx: Transaction, read: _Read) -> int:
+    """Queue deliveries of some events; return how many. None where another server did meanwhile."""
+    if await _position(tx) != read.begins:
+        return 0
+    now_ms = await tx.now_ms()
+    endpoints = await sql.enabled(tx)
+    deliveries = [
+        delivery
+        for event in read.events
+        for delivery in _deliveries(event, endpoints, read.issuers[event.issuer], now_ms)
+    ]
+    await queue.add(tx, deliveries)
+    await facts.put(tx, POSITION, str(read.ends).encode())
+    return len(deliveries)
+
+
+def _deliveries(event: SealedEvent, endpoints: Sequence[Endpoint], issuer: Issuer, now_ms: int) -> list[Delivery]:
+    event_id = event_id_of(event.id)
+    wanting = [
+        endpoint
+        for endpoint in endpoints
+        if endpoint.issuer == event.issuer
+        and endpoint.position <= event.position
+        and subscriptions.wants(endpoint.events, event.action)
+    ]
+    if event_id is None or not wanting:
+        return []
+    body = body_of(event, issuer)
+    return [
+        Delivery(endpoint.issuer, endpoint.id, event_id, event.action, body, 0, now_ms, None, None, None, None)
+        for endpoint in wanting
+    ]
+
+
+async def _purge_some(tx: Transaction, endpoint: Endpoint, now_ms: int) -> int:
+    if endpoint.deleted_at is not None:
+        gone = await queue.forget(tx, endpoint, done_below=ids.AFTER_ALL, any_below=ids.AFTER_ALL, most=PURGE_BATCH)
+        if gone == 0:
+            await sql.forget(tx, endpoint)
+        return gone
+    done, everything = (ids.first_of(max(0, now_ms - days * _DAY_MS)) for days in (KEPT_DAYS, KEPT_DAYS_MAX))
+    return await queue.forget(tx, endpoint, done_below=done, any_below=everything, most=PURGE_BATCH)
