@@ -25,6 +25,7 @@ MALFORMED, TYPE, ENVIRONMENT = "TOKEN_MALFORMED", "TOKEN_TYPE_MISMATCH", "TOKEN_
 ISSUER_CODE, AUDIENCE = "TOKEN_ISSUER_MISMATCH", "TOKEN_AUDIENCE_MISMATCH"
 REQUIRED = ("iss", "aud", "sub", "iat", "exp", "sid", "jti", "client_id", "project_id", "environment")
 TEXTS = ("iss", "aud", "sub", "sid", "jti", "client_id", "project_id", "environment", "scope", "organization_id")
+TAG = "b-3Vq0zTnP4k"  # of a cut list: 9 bytes in base64url
 SCRIPT_TYP, LIST_TYP = "guestpass-script+jwt", "statuslist+jwt"
 
 
@@ -107,6 +108,8 @@ def _types() -> list[Vector]:
         "an idx that is a float": {"status_list": entry | {"idx": 1.5}},
         "an idx beyond 2^53": {"status_list": entry | {"idx": 2**53}},
         "a uri that is a number": {"status_list": entry | {"uri": 1}},
+        **{f"cuts: {form}": {"status_list": entry, "cuts": cuts} for form, cuts in _malformed_cuts().items()},
+        "cuts: without a status list": {"cuts": [TAG]},
     }
     uses: dict[str, object] = {
         "0": 0,
@@ -127,6 +130,24 @@ def _types() -> list[Vector]:
         *(vector(f"status: {form}", token(payload=claims(status=value)), MALFORMED) for form, value in status.items()),
         *(vector(f"max_uses: {form}", token(payload=claims(max_uses=value)), MALFORMED) for form, value in uses.items()),
     ]  # fmt: skip
+
+
+def _malformed_cuts() -> dict[str, object]:
+    return {
+        "null": None,
+        "a string": TAG,
+        "an object": {TAG: [0, 0]},
+        "true": True,
+        "a tag that is a number": [TAG, 123456789012],
+        "a tag that is null": [None],
+        "a tag that is an array": [[TAG]],
+        "an empty tag": [""],
+        "a tag of 11 characters": [TAG[1:]],
+        "a tag of 13 characters": [TAG + "A"],
+        "a tag of 12 UTF-16 units, which are 6 characters": ["🦉" * 6],
+        "everybody, as a tag": ["*"],
+        "nine tags": [TAG] * 9,
+    }
 
 
 def _missing() -> list[Vector]:

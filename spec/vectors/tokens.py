@@ -24,6 +24,7 @@ from writer import (
 )
 
 ABOUT = "Good tokens, and tokens that are refused on an ordinary day."
+TAGS = ["b-3Vq0zTnP4k", "Xy9_aaBBcc01", "0000000000-_"]
 SAFE_INTEGER_MAX = 2**53 - 1
 LATER = {"jti": "a2f0c3", "sid": GOOD["sid"]}  # an access token: its own jti, its session's sid
 
@@ -66,6 +67,11 @@ def _good() -> list[Vector]:
         good("good: an empty scope allows nothing", claims(scope="")),
         good("good: an absent scope allows nothing", without(GOOD, "scope")),
         good("good: without a status list", without(GOOD, "status")),
+        *(
+            good(f"good: with {form} for the cut list", claims(status=GOOD["status"] | {"cuts": tags}))
+            for form, tags in (("no tags", []), ("three tags", TAGS), ("eight tags", (TAGS * 3)[:8]))
+        ),
+        good("good: a tag of 12 characters, beyond ASCII", claims(status=GOOD["status"] | {"cuts": ["🦉" * 12]})),
         good("good: names beyond ASCII", unicode),
         good(
             "good: names beyond ASCII, written as JSON escapes",

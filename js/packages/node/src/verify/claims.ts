@@ -24,15 +24,22 @@ export interface SessionClaims {
   readonly max_uses?: number
 }
 
+const TAG_CHARACTERS = 12
+const TAGS_MAX = 8
+
 type Rule = (value: Json) => boolean
 
 const isText: Rule = (value) => typeof value === 'string'
 // The reader has made NaN of fractions, exponents and what lies beyond 2^53.
 const isTime: Rule = (value) => Number.isSafeInteger(value) && (value as number) >= 0
 const isCount: Rule = (value) => Number.isSafeInteger(value) && (value as number) >= 1
+/** 12 characters, whatever they are, so that a longer kind of tag is a new kind of token. */
+const isTag: Rule = (value) => typeof value === 'string' && [...value].length === TAG_CHARACTERS
+const isTags: Rule = (value) => Array.isArray(value) && value.length <= TAGS_MAX && value.every(isTag)
 const isStatus: Rule = (value) => {
-  const entry = isObject(value) ? value.status_list : undefined
-  return isObject(entry) && isTime(entry.idx ?? null) && isText(entry.uri ?? null)
+  const { status_list: entry, cuts } = isObject(value) ? value : {}
+  const hasPlace = isObject(entry) && isTime(entry.idx ?? null) && isText(entry.uri ?? null)
+  return hasPlace && (cuts === undefined || isTags(cuts))
 }
 
 const REQUIRED: Readonly<Record<string, Rule>> = {
