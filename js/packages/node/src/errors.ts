@@ -159,6 +159,17 @@ export class CallerError extends GuestpassError {
 /** The token that was shown is not accepted. The code says why; nothing of the token is repeated. */
 export class TokenError extends GuestpassError {
   override readonly name: string = 'TokenError'
+  /** With `TOKEN_REVOKED`: whether the revoke said that browsers may fetch a new token at once (`reissue`). */
+  readonly reissue: boolean
+
+  constructor(
+    code: AnyErrorCode,
+    message?: string,
+    init: ErrorInit & { reissue?: boolean | undefined } = {},
+  ) {
+    super(code, message, init)
+    this.reissue = init.reissue ?? false
+  }
 }
 
 /** The token is good; the operation asked for is not among its operations. */
@@ -222,10 +233,10 @@ export function codeOfStatus(status: number): ErrorCode {
 
 /** A browser should fetch a fresh token and retry once (header `Guestpass-Retry: token`). */
 export function asksForANewToken(error: unknown): boolean {
-  return error instanceof TokenError && RETRY_TOKEN_CODES.has(error.code)
+  return error instanceof TokenError && (RETRY_TOKEN_CODES.has(error.code) || error.reissue)
 }
 
-// TOKEN_REVOKED joins only after a revoke with `reissue`, which an offline verifier cannot see.
+// TOKEN_REVOKED joins only after a revoke with `reissue`.
 const RETRY_TOKEN_CODES: ReadonlySet<string> = new Set([
   'TOKEN_EXPIRED',
   'TOKEN_TOO_OLD',

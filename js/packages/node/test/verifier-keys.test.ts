@@ -64,6 +64,7 @@ describe('options', () => {
 describe('with keys that are fetched', () => {
   test('one fetch serves a herd, and the next token needs none', async () => {
     const issuer = await startIssuer(ES256)
+    issuer.now = () => NOW
     const live = new Verifier({ issuer: issuer.issuer, clock })
     const token = sessionToken(ES256, issuer.issuer)
     const sessions = await Promise.all(Array.from({ length: 100 }, () => live.verify(token)))
@@ -74,6 +75,7 @@ describe('with keys that are fetched', () => {
 
   test('nothing in a foreign or broken token makes it fetch', async () => {
     const issuer = await startIssuer(ES256)
+    issuer.now = () => NOW
     const live = new Verifier({ issuer: issuer.issuer, clock })
     await live.verify(sessionToken(ES256, issuer.issuer))
     const unknown = makeKey('ES256', 'unknown')

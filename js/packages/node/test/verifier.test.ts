@@ -13,6 +13,7 @@ import {
   NOW,
   PROJECT,
   sessionToken,
+  startIssuer,
 } from './issuer.js'
 
 const BASE = 'https://guestpass.example.com'
@@ -92,14 +93,15 @@ describe('a good token', () => {
   })
 
   test('of HS256, only with an explicit secret, and then of nothing else', async () => {
+    const issuer = await startIssuer(ES256)
+    issuer.now = () => NOW
     const secret = 's'.repeat(32)
-    const token = hs256(secret, headerOf({ ...ES256, alg: 'HS256' as never }), claimsOf(ISSUER))
-    expect((await verifier({ keys: undefined, secret }).verify(token)).userId).toBe('user_123')
-    expect(await refused(token)).toBe('TOKEN_ALGORITHM_REFUSED')
-    expect(await refused(bareToken(ES256, ISSUER), { keys: undefined, secret })).toBe(
-      'TOKEN_ALGORITHM_REFUSED',
-    )
-    expect(await refused(token.replace('.', '.A'), { keys: undefined, secret })).not.toBe('ok')
+    const options = { issuer: issuer.issuer, keys: undefined, secret }
+    const token = hs256(secret, headerOf({ ...ES256, alg: 'HS256' as never }), claimsOf(issuer.issuer))
+    expect((await verifier(options).verify(token)).userId).toBe('user_123')
+    expect(await refused(token, { issuer: issuer.issuer })).toBe('TOKEN_ALGORITHM_REFUSED')
+    expect(await refused(bareToken(ES256, issuer.issuer), options)).toBe('TOKEN_ALGORITHM_REFUSED')
+    expect(await refused(token.replace('.', '.A'), options)).not.toBe('ok')
     expect(() => verifier({ secret })).toThrow(RequestError)
     expect(() => verifier({ keys: undefined, secret: 'short' })).toThrow(/32 bytes/)
   })

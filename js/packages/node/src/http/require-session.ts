@@ -113,6 +113,8 @@ async function refusalOf(
   try {
     session = await verifier.verify(bearerOf(incoming), { maxAgeSeconds })
     if (operation !== undefined) session.require(operation)
+    // What names no operation is none of those that go on.
+    else if (session.suspended) throw new TokenError('SESSION_SUSPENDED')
     Object.defineProperty(incoming.request, SESSION, { value: session, configurable: true })
     return undefined
   } catch (error) {

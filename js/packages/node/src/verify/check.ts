@@ -38,7 +38,8 @@ export class UnknownKey extends TokenError {
   }
 }
 
-interface Header {
+/** Of a token, or of a list. */
+export interface Header {
   readonly alg: string
   readonly kid: string | undefined
   readonly typ: string | undefined
@@ -138,7 +139,8 @@ function opaque(token: string, body: string): TokenError {
   return new TokenError('TOKEN_TYPE_MISMATCH', message)
 }
 
-function readHeader(bytes: Uint8Array): Header {
+/** @throws TokenError (`TOKEN_MALFORMED`). */
+export function readHeader(bytes: Uint8Array): Header {
   const header = bytes.length > HEADER_BYTES_MAX ? undefined : parseStrictJson(bytes, HEADER_DEPTH_MAX)
   if (!isObject(header)) throw malformed()
   const text = (name: keyof typeof HEADER_LENGTH_MAX): string | undefined => {

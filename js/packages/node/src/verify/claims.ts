@@ -22,6 +22,11 @@ export interface SessionClaims {
   readonly nbf?: number
   readonly organization_id?: string
   readonly max_uses?: number
+  /** Where its status is published (Token Status List, section 6.1); `cuts` are its tags, a mechanism of our own. */
+  readonly status?: {
+    readonly status_list: { readonly idx: number; readonly uri: string }
+    readonly cuts?: readonly string[]
+  }
 }
 
 const TAG_CHARACTERS = 12

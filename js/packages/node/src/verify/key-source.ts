@@ -1,4 +1,5 @@
 import { ServiceError } from '../errors.js'
+import { bodyOf } from './document.js'
 import { type KeySet, readKeySet } from './keys.js'
 
 export interface KeySourceOptions {
@@ -60,6 +61,16 @@ export class KeySource {
     return this.#keys
   }
 
+  /**
+   * The keys after one more fetch, but of one in `apartMs`. For a list whose key is not known: no stranger can write
+   * one, so nothing else has to be guarded.
+   */
+  async after(apartMs: number): Promise<KeySet> {
+    const isSoon = this.#options.elapsedMs() - this.#triedAtMs < apartMs
+    if (!isSoon || this.#inFlight !== undefined) await this.#fetchOnce()
+    return this.current()
+  }
+
   #remember(kid: string, now: number): void {
     this.#unknownKids.delete(kid)
     this.#unknownKids.set(kid, now)
@@ -89,7 +100,7 @@ export class KeySource {
       const signal = AbortSignal.timeout(FETCH_TIMEOUT_MS)
       const headers = { Accept: 'application/json' }
       const response = await this.#options.fetch(this.#options.url, { headers, redirect: 'error', signal })
-      const keys = response.ok ? readKeySet(await bodyOf(response)) : undefined
+      const keys = response.ok ? readKeySet(await bodyOf(response, BODY_BYTES_MAX)) : undefined
       if (keys === undefined) throw new Error(`the answer was ${response.status} and no key set`)
       this.#keys = keys
       this.#fetchedAtMs = this.#options.elapsedMs()
@@ -105,15 +116,4 @@ export class KeySource {
     const retryAfterSeconds = Math.max(1, Math.ceil(this.#cooldownMs() / SECOND))
     return new ServiceError('UNAVAILABLE', message, { retryAfterSeconds, cause: this.#lastFailure })
   }
-}
-
-async function bodyOf(response: Response): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length
-    if (bytes > BODY_BYTES_MAX) throw new Error(`the key set is over ${BODY_BYTES_MAX} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }

@@ -2,9 +2,12 @@ import { performance } from 'node:perf_hooks'
 import type { Environment } from '../client/model.js'
 import { RequestError, TokenError } from '../errors.js'
 import { check, type Expectation, type FindKey, LEEWAY_SECONDS_MAX, UnknownKey } from './check.js'
+import type { SessionClaims } from './claims.js'
+import { RETRY_MS } from './document.js'
 import { readIssuer } from './issuer.js'
 import { KeySource } from './key-source.js'
 import { type AsymmetricAlgorithm, hmacKey, type KeySet, readKeySet } from './keys.js'
+import { Lists } from './lists.js'
 import { Session } from './session.js'
 
 /** What `new Verifier()` takes. */
@@ -19,15 +22,19 @@ export interface VerifierOptions {
   algorithms?: readonly AsymmetricAlgorithm[] | undefined
   /** `{issuer}/.well-known/jwks.json` by default; needed for an issuer that was replaced verbatim. */
   jwksUrl?: string | undefined
-  /** A key set to use instead of fetching one: then nothing is ever fetched. */
+  /** A key set to use instead of fetching one, for tests: then nothing is ever fetched, and no revoke is seen. */
   keys?: { readonly keys: readonly object[] } | undefined
-  /** The project's HS256 secret, at least 32 bytes: then HS256 alone is accepted, and nothing is ever fetched. */
+  /** The project's HS256 secret, at least 32 bytes: then HS256 alone is accepted; published keys are for lists alone. */
   secret?: string | Uint8Array | undefined
   /** For clocks that differ: 0 to 60, 5 by default. */
   leewaySeconds?: number | undefined
+  /** How often the lists of what was revoked are fetched, while tokens come: 1 to 3 600, 5 by default. */
+  pollSeconds?: number | undefined
+  /** How long they count beyond that while they cannot be fetched: 0 to 3 600, 300 by default. */
+  maxStaleSeconds?: number | undefined
   /** Unix time in milliseconds; `Date.now` by default. */
   clock?: (() => number) | undefined
-  /** Instead of the global `fetch`, for the key set. */
+  /** Instead of the global `fetch`, for keys and lists. */
   fetch?: typeof fetch | undefined
 }
 
@@ -37,20 +44,26 @@ export interface VerifyOptions {
 }
 
 const LEEWAY_SECONDS_DEFAULT = 5
+const POLL_SECONDS_DEFAULT = 5
+const MAX_STALE_SECONDS_DEFAULT = 300
+const LIST_SECONDS_MAX = 3600
+const JWKS_PATH = '/.well-known/jwks.json'
 const ALGORITHMS: readonly AsymmetricAlgorithm[] = ['ES256', 'EdDSA', 'RS256']
 
 /**
  * Checks session and access tokens of one issuer without asking the service for each: signature, type,
- * issuer, audience, environment, project, time. It fetches the issuer's keys and nothing else.
+ * issuer, audience, environment, project, time; and by the issuer's published lists, whether the session was revoked or
+ * suspended. It fetches keys and lists, and nothing else.
  *
- * It does not see a revocation before the token ends: mint short tokens, or ask `gp.tokens.verify()` where
- * that matters. Opaque tokens and tokens with `maxUses` are refused, since only the service can check them.
+ * A revoke is seen `pollSeconds`, a second and one fetch later at most. Opaque tokens and tokens with `maxUses` are
+ * refused, since only the service can check them.
  */
 export class Verifier {
   readonly issuer: string
   readonly #expect: Expectation
   readonly #fixed: FindKey | undefined
   readonly #source: KeySource | undefined
+  readonly #lists: Lists | undefined
   readonly #clock: () => number
 
   /** @throws RequestError (`VALIDATION_ERROR`) for an option that cannot be used. */
@@ -62,22 +75,31 @@ export class Verifier {
     this.#expect = expectationOf(issuer, options)
     this.#fixed = fixedKeys(options)
     this.#clock = options.clock ?? Date.now
-    if (this.#fixed === undefined) {
-      this.#source = new KeySource({
-        url: checkedUrl(options.jwksUrl ?? `${issuer}/.well-known/jwks.json`),
-        // Looked up at each call: test tools replace the global one.
-        fetch: options.fetch ?? ((...request) => globalThis.fetch(...request)),
-        elapsedMs: () => performance.now(),
-      })
-    }
+    if (options.keys !== undefined) return
+    const jwksUrl = checkedUrl(options.jwksUrl ?? issuer + JWKS_PATH)
+    // Looked up at each call: test tools replace the global one.
+    const fetch: typeof globalThis.fetch = options.fetch ?? ((...request) => globalThis.fetch(...request))
+    const elapsedMs = (): number => performance.now()
+    const source = new KeySource({ url: jwksUrl, fetch, elapsedMs })
+    this.#source = source
+    const location = jwksUrl.endsWith(JWKS_PATH) ? jwksUrl.slice(0, -JWKS_PATH.length) : issuer
+    this.#lists = new Lists(location, issuer, {
+      fetch,
+      elapsedMs,
+      clock: this.#clock,
+      pollSeconds: within('pollSeconds', options.pollSeconds ?? POLL_SECONDS_DEFAULT, 1),
+      maxStaleSeconds: within('maxStaleSeconds', options.maxStaleSeconds ?? MAX_STALE_SECONDS_DEFAULT, 0),
+      keys: () => source.current(),
+      newKeys: () => source.after(RETRY_MS),
+    })
   }
 
   /**
    * Says whose session a token proves.
    *
    * @param token - As it was sent, without `Bearer`; at most 3 840 bytes.
-   * @throws TokenError (401) whose `code` says why not; ServiceError (`UNAVAILABLE`, 503) while the keys
-   * cannot be fetched and those held are over an hour old.
+   * @throws TokenError (401) whose `code` says why not; ServiceError (`UNAVAILABLE`, 503) while the keys or the lists
+   * cannot be fetched and those held are too old.
    */
   async verify(token: string, { maxAgeSeconds }: VerifyOptions = {}): Promise<Session> {
     if (typeof token !== 'string') throw new TokenError('TOKEN_MISSING')
@@ -85,20 +107,37 @@ export class Verifier {
       throw refused('maxAgeSeconds', 'must be 0 or more')
     const expect = { ...this.#expect, maxAgeSeconds }
     const now = Math.floor(this.#clock() / 1000)
-    if (this.#fixed !== undefined) return sessionOf(check(token, expect, this.#fixed, now))
-    return this.#verifyWithFetchedKeys(token, expect, now)
+    const fixed = this.#fixed
+    const claims = fixed
+      ? check(token, expect, fixed, now)
+      : await this.#claimsByFetchedKeys(token, expect, now)
+    const goesOn = await this.#goesOn(claims, now)
+    return sessionOf(claims, goesOn)
   }
 
-  async #verifyWithFetchedKeys(token: string, expect: Expectation, now: number): Promise<Session> {
+  async #claimsByFetchedKeys(token: string, expect: Expectation, now: number): Promise<SessionClaims> {
     const source = this.#source as KeySource
     const keys = await source.current()
     try {
-      return sessionOf(check(token, expect, inSet(keys), now))
+      return check(token, expect, inSet(keys), now)
     } catch (fault) {
       const later = fault instanceof UnknownKey ? await source.afterUnknown(fault.kid) : undefined
       if (later === undefined) throw fault
-      return sessionOf(check(token, expect, inSet(later), now))
+      return check(token, expect, inSet(later), now)
     }
+  }
+
+  /** Of a suspended session, the operations that go on; undefined while it lives. @throws TokenError once it has ended. */
+  async #goesOn(claims: SessionClaims, now: number): Promise<readonly string[] | undefined> {
+    if (this.#lists === undefined) return undefined
+    const standing = await this.#lists.standingOf(claims, now)
+    if (standing === undefined) {
+      const message = 'The token names no status list, so nobody here can tell whether it was revoked.'
+      throw new TokenError('TOKEN_MALFORMED', message)
+    }
+    if (standing.is === 'ended')
+      throw new TokenError('TOKEN_REVOKED', undefined, { reissue: standing.reissue })
+    return standing.is === 'suspended' ? standing.goesOn : undefined
   }
 }
 
@@ -107,13 +146,20 @@ export function checkMaxAge(seconds: number | undefined): void {
   if (seconds !== undefined && !(seconds >= 0)) throw refused('maxAgeSeconds', 'must be 0 or more')
 }
 
-function sessionOf(claims: ReturnType<typeof check>): Session {
+function sessionOf(claims: SessionClaims, goesOn: readonly string[] | undefined): Session {
   // A use would have to be counted, by the service or by a shared guard; accepting without counting is no limit.
   if (claims.max_uses !== undefined) {
     const message = 'This token has a limited number of uses, which an offline verifier cannot count.'
     throw new TokenError('TOKEN_TYPE_MISMATCH', message)
   }
-  return new Session(claims)
+  const session = new Session(claims, goesOn)
+  if (session.suspended && session.operations.length === 0) throw new TokenError('SESSION_SUSPENDED')
+  return session
+}
+
+function within(name: string, seconds: number, least: number): number {
+  if (seconds >= least && seconds <= LIST_SECONDS_MAX) return seconds
+  throw refused(name, `must be ${least} to ${LIST_SECONDS_MAX}`)
 }
 
 function expectationOf(issuer: string, options: VerifierOptions): Expectation {
@@ -139,9 +185,9 @@ function expectationOf(issuer: string, options: VerifierOptions): Expectation {
 }
 
 function fixedKeys({ secret, keys, jwksUrl }: VerifierOptions): FindKey | undefined {
-  if ([secret, keys, jwksUrl].filter((given) => given !== undefined).length > 1) {
-    // Beside an asymmetric key, its public half could be used as the secret (RFC 8725 section 2.1).
-    throw refused('secret', 'excludes keys and jwksUrl, and keys excludes jwksUrl')
+  if (keys !== undefined && (secret !== undefined || jwksUrl !== undefined)) {
+    // Beside a secret, the public half of an asymmetric key could be used as one (RFC 8725 section 2.1).
+    throw refused('keys', 'excludes secret and jwksUrl')
   }
   if (secret !== undefined) {
     const key = hmacKey(secret)
