@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from guestpass.errors import ERRORS
 from guestpass.server.http.application import Application
+from guestpass.server.http.errors import status_of
 
 BASE_URL = "http://127.0.0.1:8787"
 _ERROR_FIELDS = {"code", "message", "docUrl", "requestId"}
@@ -135,7 +136,7 @@ def _hold_to_the_rules_of_every_answer(reply: Reply) -> None:
     error = reply.json
     assert error.keys() - {"details", "error", "error_description"} == _ERROR_FIELDS, error
     assert ("error" in error) == ("error_description" in error), "OAuth routes say both, all others neither"
-    assert ERRORS[error["code"]].status == reply.status, error
+    assert status_of(ERRORS[error["code"]], oauth="error" in error) == reply.status, error
     assert error["message"].strip(), error
     assert error["docUrl"] == f"{BASE_URL}/docs/errors#{error['code']}"
     assert error["requestId"] == reply.header("x-request-id")

@@ -62,6 +62,7 @@ class GuestpassError(Exception):
     status: ClassVar[int] = 500
     meaning: ClassVar[str] = "Something broke on the server."
     remedy: ClassVar[str] = ""  # what to do, of errors about tokens
+    oauth_error: str | None = None  # in the words of RFC 6749 section 5.2, where they do not follow from the class
 
     def __init__(
         self,

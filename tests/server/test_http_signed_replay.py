@@ -63,6 +63,7 @@ async def test_what_changes_nothing_may_be_asked_again(world, signer):
 BODIES = {
     "POST /v1/session-tokens": {"externalUserId": "ada"},
     "POST /v1/auth/login": {"externalUserId": "ada"},
+    "POST /v1/auth/logout": {"everywhere": True, "externalUserId": "ada"},
     "POST /sessions": {"user": {"id": "ada"}},
     "POST /v1/sessions/revoke": {"externalUserId": "ada"},
     "POST /v1/tokens/verify": {"token": "x"},
@@ -74,14 +75,20 @@ BODIES = {
 
 async def test_no_route_does_anything_twice(world, signer):
     """Also one that writes nothing, one that finds nothing to do, and one that is asked for nonsense."""
-    ada = await world.mint("ada")
+    ada, bob, eve = await world.mint("ada"), await world.login("bob"), await world.login("eve")
+    forms = {"POST /oauth/token": {"grant_type": "refresh_token", "refresh_token": eve.refresh_token}}
+    bodies = {**BODIES, "POST /v1/auth/refresh": {"sessionId": bob.id}}
     ids = {"customers": (await world.host.session(ada))["customerId"], "api-keys": (await world.key()).id}
-    routes = [r for r in world.app.routes.routes if r.caller in {"api_key", "client"} and r.method not in SAFE_METHODS]
+    routes = [
+        r
+        for r in world.app.routes.routes
+        if r.caller in {"api_key", "client", "holder"} and r.method not in SAFE_METHODS
+    ]
     assert len(routes) >= 9
     for route in routes:
         name = f"{route.method} {route.path}"
         target = route.path.replace("{id}", next((ids[word] for word in ids if f"/{word}/" in route.path), ada.id))
-        body = {"form": {"token": "x"}} if route.form else {"json": BODIES.get(name)}
+        body = {"form": forms.get(name, {"token": "x"})} if route.form else {"json": bodies.get(name)}
         good = signer.prepare(route.method, target, **body, nonce=None)
         nonsense = signer.prepare(route.method, target, {"nonsense": 1}, nonce=None)
         for send in (good,) if route.form else (good, nonsense):

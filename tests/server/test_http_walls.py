@@ -61,7 +61,7 @@ PUBLIC = {
 # Whoever holds a token may end its session: nobody has to say who he is (RFC 7009 section 2.1).
 BY_TOKEN_ALONE = {"POST /oauth/revoke"}
 # Whoever holds a refresh token, and nobody beside him: it says itself whose it is.
-BY_REFRESH_TOKEN = {"POST /v1/auth/refresh", "POST /v1/auth/logout"}
+BY_REFRESH_TOKEN = {"POST /v1/auth/refresh", "POST /v1/auth/logout", "POST /oauth/token"}
 # A proxy asks about a token of one project, which the path names.
 PROXIED = {"* /v1/forward-auth/{environment}/{project}/{operation}"}
 
@@ -282,6 +282,7 @@ async def test_a_strangers_key_neither_refreshes_nor_ends_what_is_ours(world, st
     for path in ("/v1/auth/refresh", "/v1/auth/logout"):
         reply = await world.http.post(path, {"refreshToken": ada.refresh_token}, bearer=host.secret)
         assert (reply.status, reply.code) == (401, "UNAUTHORIZED")
+    assert (await host.post("/v1/auth/refresh", {"sessionId": ada.id})).code == "NOT_FOUND"
     reply = await host.post("/v1/auth/logout", {"everywhere": True, "externalUserId": "ada"})
     assert reply.json == {"tokensRevoked": 0}
     his = await host.login("ada")

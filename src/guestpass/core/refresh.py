@@ -73,17 +73,23 @@ def decide_refresh(
     behind = held.generation - used.generation
     if behind < 0 or derives_current is False or (behind == 0 and not hmac.compare_digest(used.hash, held.token_hash)):
         return Deny(RefreshTokenInvalid)  # a backup was put back, or the tag's key is out: nothing may end by that
-    if held.blocked:
-        return Deny(CustomerBlocked)
-    if held.ending is not None:
-        return Deny(RefreshTokenRevoked)
-    if now_ms >= held.ends_at * 1000:
-        return Deny(RefreshTokenExpired)
+    over = refusal_of(held, now_ms)
+    if over is not None:
+        return Deny(over)
     if behind == 0:
         return Rotate(held.generation + 1) if held.generation < GENERATION_LAST else Deny(RefreshTokenExpired)
     if behind == 1 and derives_current and now_ms - held.rotated_at_ms < grace_seconds * 1000:
         return Replay()
     return Deny(RefreshTokenReused, ends_session=True)
+
+
+def refusal_of(held: Held, now_ms: int) -> type[GuestpassError] | None:
+    """Say why nobody gets a token of a session any more, whatever he shows; None while it lives."""
+    if held.blocked:
+        return CustomerBlocked
+    if held.ending is not None:
+        return RefreshTokenRevoked
+    return RefreshTokenExpired if now_ms >= held.ends_at * 1000 else None
 
 
 def salt_number(now_ms: int, grace_seconds: int) -> int:

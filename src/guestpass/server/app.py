@@ -34,6 +34,7 @@ from guestpass.server.operate.jobs import Jobs
 from guestpass.server.operate.routes import OperateRoutes
 from guestpass.server.operate.settings import Settings, SettingsError
 from guestpass.server.projects.service import WORD, Issuer, IssuerNames, Issuers, Project
+from guestpass.server.refresh.oauth_routes import OAuthRoutes
 from guestpass.server.refresh.routes import RefreshRoutes
 from guestpass.server.refresh.service import Leaving, Renewing
 from guestpass.server.refusals.service import Refusals
@@ -230,10 +231,11 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
     )  # fmt: skip
     leaving = Leaving(service.store, service.renewing, service.verifying, service.sessions)
     refresh = RefreshRoutes(service.renewing, leaving, service.sessions, service.derivation)
+    oauth = OAuthRoutes(service.renewing, leaving, service.sessions, service.verifying)
     api_keys = ApiKeyRoutes(service.api_keys, service.issuers, service.clock)
     signing_keys = SigningKeyRoutes(service.issuers, service.keyring)
     lists = StatusListRoutes(service.issuers, Publishing(service.store, service.keyring, service.clock))
-    standard = StandardRoutes(service.sessions, service.verifying, service.issuers, service.refusals)
+    standard = StandardRoutes(service.verifying, service.issuers, service.refusals)
     webhooks = WebhookRoutes(service.webhooks.endpoints, service.issuers, service.webhooks.wishes)
     table = RouteTable(
         [
@@ -242,6 +244,7 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
             *api_keys.table(),
             *standard.table(),
             *webhooks.table(),
+            *oauth.table(),
             *signing_keys.table(),
             *lists.table(),
             *operate.table(metrics_apart=metrics_apart),

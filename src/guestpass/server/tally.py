@@ -15,7 +15,7 @@ from itertools import product
 from typing import Literal, NamedTuple
 
 from guestpass.core.tokens.kinds import ENVIRONMENTS
-from guestpass.errors import ERRORS
+from guestpass.errors import ERRORS, RefreshTokenError
 
 SLOTS = 16_384  # of 64 bits, a process
 SLOT_BYTES = 8
@@ -26,7 +26,9 @@ PREFLIGHT = ("OPTIONS", "(preflight)")
 _SUCCESSES = (200, 201, 202, 204, 302, 304)
 _OTHER = ("other", "")
 OUTCOMES = (
-    *((str(status), "") for status in _SUCCESSES), *((str(kind.status), code) for code, kind in ERRORS.items()), _OTHER,
+    *((str(status), "") for status in _SUCCESSES), *((str(kind.status), code) for code, kind in ERRORS.items()),
+    *(("400", code) for code, kind in ERRORS.items() if issubclass(kind, RefreshTokenError)),  # to OAuth clients
+    _OTHER,
 )  # fmt: skip
 
 _REQUEST_BOUNDS = tuple(int(ms * 1_000_000) for ms in (0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000))

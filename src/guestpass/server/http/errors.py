@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from guestpass.errors import (
     CallerError,
+    CustomerBlocked,
     Detail,
     GuestpassError,
     InternalError,
@@ -25,11 +26,14 @@ from guestpass.server import credentials
 from guestpass.server.http.exchange import NO_STORE, Answer, Headers, answer
 
 DEFAULT_RETRY_AFTER_SECONDS = 1
+_GRANT_REFUSED = 400
+_UNAUTHENTICATED = 401
 ERROR_DOCS_PATH = "/docs/errors"
 
 
 _OAUTH_ERRORS: dict[type[GuestpassError], str] = {
     RequestError: "invalid_request",
+    CustomerBlocked: "invalid_grant",
     Unauthorized: "invalid_client",
     CallerError: "unauthorized_client",
     RefreshTokenError: "invalid_grant",
@@ -70,6 +74,7 @@ def problem(error: GuestpassError, *, base_url: str, request_id: str, oauth: boo
 
     ``oauth``: also say ``error`` and ``error_description``.
     """
+    status = status_of(type(error), oauth=oauth)
     body = ErrorBody(
         code=error.code,
         message=credentials.without(error.message),
@@ -79,11 +84,18 @@ def problem(error: GuestpassError, *, base_url: str, request_id: str, oauth: boo
         error=_oauth_error(error) if oauth else UNSET,
         error_description=credentials.without(error.message) if oauth else UNSET,
     )
-    return answer(body, status=error.status, headers=NO_STORE + _headers(error))
+    return answer(body, status=status, headers=NO_STORE + _headers(error, status))
+
+
+def status_of(kind: type[GuestpassError], *, oauth: bool) -> int:
+    """Return the status of an error; to an OAuth client a grant that is refused is 400 (RFC 6749 section 5.2)."""
+    return _GRANT_REFUSED if oauth and issubclass(kind, RefreshTokenError) else kind.status
 
 
 def _oauth_error(error: GuestpassError) -> str:
     """Name an error in the words of RFC 6749 section 5.2."""
+    if error.oauth_error is not None:
+        return error.oauth_error
     for kind, name in _OAUTH_ERRORS.items():
         if isinstance(error, kind):
             return name
@@ -95,16 +107,20 @@ def _shown(detail: Detail) -> ErrorDetail:
     return ErrorDetail(credentials.without(detail.path), credentials.without(detail.message))
 
 
-def _headers(error: GuestpassError) -> Headers:
+def _headers(error: GuestpassError, status: int) -> Headers:
     headers: Headers = ()
-    if error.status in (429, 503):
+    if status in (429, 503):
         headers += ((b"retry-after", b"%d" % (error.retry_after_seconds or DEFAULT_RETRY_AFTER_SECONDS)),)
     if asks_for_a_new_token(error):
         headers += ((b"guestpass-retry", b"token"),)
     if isinstance(error, OperationNotAllowed):
         headers += ((b"www-authenticate", b'Bearer error="insufficient_scope"'),)
-    elif isinstance(error, TokenError | RefreshTokenError) and not isinstance(error, TokenMissing):
+    elif (
+        isinstance(error, TokenError | RefreshTokenError)
+        and not isinstance(error, TokenMissing)
+        and status == _UNAUTHENTICATED
+    ):
         headers += ((b"www-authenticate", f'Bearer error="invalid_token", error_description="{error.code}"'.encode()),)
-    elif isinstance(error, TokenMissing | CallerError) and error.status == 401:  # noqa: PLR2004
+    elif isinstance(error, TokenMissing | CallerError) and status == _UNAUTHENTICATED:
         headers += ((b"www-authenticate", b"Bearer"),)
     return headers

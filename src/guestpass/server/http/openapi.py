@@ -11,7 +11,7 @@ import msgspec
 from guestpass.errors import ERRORS
 from guestpass.server.http.callers import SAFE_METHODS
 from guestpass.server.http.decode import FORM_TYPE
-from guestpass.server.http.errors import ErrorBody
+from guestpass.server.http.errors import ErrorBody, status_of
 from guestpass.server.http.routes import ANY_METHOD, Route, RouteTable
 
 _REFERENCE = "#/components/schemas/{name}"
@@ -139,7 +139,7 @@ def _responses(route: Route, schema_of: dict[type, dict[str, Any]]) -> dict[str,
             responses[str(status)]["headers"] = _REPLAYED
     by_status: dict[int, list[str]] = {}
     for code in codes_of(route):
-        by_status.setdefault(ERRORS[code].status, []).append(code)
+        by_status.setdefault(status_of(ERRORS[code], oauth=route.form is not None), []).append(code)
     for status, codes in sorted(by_status.items()):
         text = " ".join(f"`{code}`: {ERRORS[code].meaning}" for code in codes)
         responses[str(status)] = {

@@ -21,6 +21,7 @@ class Access(NamedTuple):
     token: str
     expires_at: int
     expires_in: int
+    scope: str
 
 
 class AccessTokens:
@@ -44,4 +45,4 @@ class AccessTokens:
             scope=scope,
         )
         token = issue.issue(claims, prefix="", header_segment=signer.access_header, key=signer.key)
-        return Access(token, expires_at, expires_at - int(now))
+        return Access(token, expires_at, expires_at - int(now), scope)

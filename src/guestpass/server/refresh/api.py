@@ -22,10 +22,27 @@ class TokensAnswer(Struct, rename="camel", frozen=True, kw_only=True):
     refresh_token_expires_at: Time
 
 
-class RefreshRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
-    """The refresh token that was answered last."""
+class AccessAnswer(Struct, rename="camel", frozen=True):
+    """An access token alone."""
 
-    refresh_token: RefreshText
+    session_id: str
+    access_token: str
+    access_token_expires_at: Time
+    access_token_expires_in: int
+
+
+class RefreshAnswer(AccessAnswer, frozen=True, omit_defaults=True):
+    """A pair of tokens; with `sessionId`, an access token alone."""
+
+    refresh_token: str | UnsetType = UNSET
+    refresh_token_expires_at: Time | UnsetType = UNSET
+
+
+class RefreshRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """The refresh token that was answered last; or, from a backend with its API key, a session."""
+
+    refresh_token: RefreshText | UnsetType = UNSET
+    session_id: Annotated[str | UnsetType, Meta(description="With an API key that can `mint`.")] = UNSET
 
 
 class LogoutRequest(Struct, rename="camel", forbid_unknown_fields=True, frozen=True):

@@ -10,6 +10,7 @@ from msgspec import Struct
 from guestpass.core.recent_refreshes import Origin
 from guestpass.core.refresh import Held
 from guestpass.core.tokens.refresh_token import RefreshToken
+from guestpass.server.api_keys.service import ApiKey
 from guestpass.server.audit.service import Where
 from guestpass.server.projects.service import IssuerSettings
 from guestpass.server.sessions.model import Known, RenewalRow, SessionRow
@@ -41,6 +42,25 @@ class Refreshed(NamedTuple):
 
     row: SessionRow
     token: RefreshToken
+    scope: str
+    ends_at: int
+
+
+class Lend(NamedTuple):
+    """A session of which a host wants an access token. ``key``: as it was when the caller showed it."""
+
+    key: ApiKey
+    session_id: bytes
+
+    @property
+    def session(self) -> SessionKey:
+        return self.key.issuer, self.session_id
+
+
+class Lent(NamedTuple):
+    """What that access token may do, and the end of the session in Unix seconds."""
+
+    row: SessionRow
     scope: str
     ends_at: int
 

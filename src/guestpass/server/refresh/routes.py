@@ -37,8 +37,20 @@ class RefreshRoutes:
     async def refresh(self, call: Exchange) -> Answer:
         body: api.RefreshRequest = call.body
         if call.caller is not None:
-            raise Unauthorized(_ONE_CREDENTIAL)
+            return answer(await self._lend(call, body))
+        if body.session_id is not UNSET:
+            raise Unauthorized("Only an API key names a session; a browser sends its refreshToken.")
+        if body.refresh_token is UNSET:
+            raise invalid("refreshToken", "is required")
         return answer(await self._renewing.refresh(body.refresh_token, origin_of(call), call.where))
+
+    async def _lend(self, call: Exchange, body: api.RefreshRequest) -> api.AccessAnswer:
+        call.key.require("mint")
+        if body.refresh_token is not UNSET:
+            raise Unauthorized(_ONE_CREDENTIAL)
+        if body.session_id is UNSET:
+            raise invalid("sessionId", "is required with an API key")
+        return await self._renewing.lend(call.key, body.session_id, call.riders)
 
     async def logout(self, call: Exchange) -> Answer:
         body: api.LogoutRequest = call.body
@@ -47,9 +59,8 @@ class RefreshRoutes:
         if body.external_user_id is not UNSET:
             raise Unauthorized("Only an API key says whose sessions end; a token ends those of its own user.")
         if body.refresh_token is not UNSET:
-            ended = await self._leaving.with_refresh_token(
-                body.refresh_token, origin_of(call), call.where, everywhere=body.everywhere
-            )
+            use, _ = await self._renewing.use_of(body.refresh_token, origin_of(call), call.where)
+            ended = await self._leaving.with_refresh_token(use, everywhere=body.everywhere)
         elif call.token:
             ended = await self._leaving.with_access_token(call.token, call.where, everywhere=body.everywhere)
         else:
@@ -80,10 +91,11 @@ class RefreshRoutes:
                   codes=("INVALID_NOT_BEFORE", "CUSTOMER_BLOCKED", "JWT_CONFIGURATION_ERROR")),
             Route(method="POST", path="/v1/auth/refresh", handler=self.refresh, tag=tag, caller="holder", browser=True,
                   bucket="refresh", summary="Give a new pair of tokens for a refresh token", body=api.RefreshRequest,
-                  answers={200: api.TokensAnswer},
+                  answers={200: api.RefreshAnswer},
                   codes=("REFRESH_TOKEN_INVALID", "REFRESH_TOKEN_EXPIRED", "REFRESH_TOKEN_REVOKED",
-                         "REFRESH_TOKEN_REUSED", "CUSTOMER_BLOCKED", "JWT_CONFIGURATION_ERROR"),
-                  note="Always rotated. The token used last gives the same successor again within the project's grace."),
+                         "REFRESH_TOKEN_REUSED", "FORBIDDEN", "CUSTOMER_BLOCKED", "NOT_FOUND", "JWT_CONFIGURATION_ERROR"),
+                  note="Always rotated. The token used last gives the same successor again within the project's grace. With "
+                  "`sessionId` and an API key that can `mint`: an access token alone, and nothing is rotated or moved."),
             Route(method="POST", path="/v1/auth/logout", handler=self.logout, tag=tag, caller="holder", browser=True,
                   bucket="refresh", summary="End the session of a token, or every session of its user",
                   body=api.LogoutRequest, needs_body=False, answers={200: api.LogoutAnswer},

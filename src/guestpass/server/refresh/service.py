@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from guestpass.core import times
+from typing import NamedTuple
+
+from guestpass.core import ids, times
 from guestpass.core.callers import secret_text
 from guestpass.core.recent_refreshes import Origin
-from guestpass.core.tokens import refresh_token
+from guestpass.core.tokens import operations, refresh_token
 from guestpass.core.tokens.kinds import REFRESH, prefix_of
 from guestpass.core.tokens.refresh_token import GENERATION_FIRST, RefreshKeys, RefreshToken
 from guestpass.errors import Conflict, NotFound, RefreshTokenInvalid
@@ -15,13 +17,14 @@ from guestpass.server.clock import Clock, Entropy
 from guestpass.server.projects.service import Issuer, Issuers
 from guestpass.server.refresh import sql
 from guestpass.server.refresh.access import Access, AccessTokens
-from guestpass.server.refresh.api import TokensAnswer
+from guestpass.server.refresh.api import AccessAnswer, TokensAnswer
+from guestpass.server.refresh.lending import NO_SUCH_SESSION, Lending
 from guestpass.server.refresh.logging_out import LoggingOut, Logout
-from guestpass.server.refresh.model import LoggedIn, Use
+from guestpass.server.refresh.model import Lend, LoggedIn, Use
 from guestpass.server.refresh.rotating import Rotating
 from guestpass.server.sessions.api import LoginRequest
 from guestpass.server.sessions.minting import Minting
-from guestpass.server.sessions.model import Credential, RenewalRow, SessionRow
+from guestpass.server.sessions.model import WORD, Credential, RenewalRow, SessionRow
 from guestpass.server.sessions.policy import Plan
 from guestpass.server.sessions.retelling import living
 from guestpass.server.sessions.service import Sessions
@@ -30,6 +33,15 @@ from guestpass.server.signing_keys.service import Keyring, Signer
 from guestpass.server.storage.store import Riders, Store, Transaction
 
 BY_ITSELF = "session"  # revokedBy of a session that its own token ended
+
+
+class Pair(NamedTuple):
+    """What a refresh gives. ``ends_at``: of the session, Unix seconds, unless it is refreshed again."""
+
+    row: SessionRow
+    access: Access
+    refresh_token: str
+    ends_at: int
 
 
 class Renewing:
@@ -57,6 +69,7 @@ class Renewing:
         self._prefix_word = prefix_word
         self._access = AccessTokens(clock, entropy)
         self._rotating = Rotating(keys, entropy)
+        self._lending = Lending(clock)
 
     async def login(self, key: ApiKey, request: LoginRequest, riders: Riders = ()) -> TokensAnswer:
         """Open a renewable session for a caller who may mint; the answer is given when it is on disk.
@@ -114,13 +127,40 @@ class Renewing:
     async def refresh(self, text: str, origin: Origin, where: Where) -> TokensAnswer:
         """Give a pair of tokens for the refresh token that was given last, or for the one before within the grace.
 
+        Raises: as ``use_of`` and ``rotate``.
+        """
+        pair = await self.rotate(*await self.use_of(text, origin, where))
+        return _answer(pair.row, pair.access, pair.refresh_token, pair.ends_at)
+
+    async def rotate(self, use: Use, issuer: Issuer, riders: Riders = (), *, scope: str | None = None) -> Pair:
+        """Do the same for a token whose tag holds. ``scope``: what the access token may do at most, joined by spaces.
+
         Raises: RefreshTokenError, CustomerBlocked; JwtConfigurationError, Unavailable.
         """
-        use, issuer = await self.use_of(text, origin, where)
         signer = (await self._keyring.of(issuer)).signer  # before anything is written
-        done = await self._store.write(self._rotating.act, use)
-        access = self._access.sign(done.row, issuer, signer, scope=done.scope, ends_at=done.ends_at)
-        return _answer(done.row, access, done.token.text, done.ends_at)
+        done = await self._store.write(self._rotating.act, use, riders)
+        granted = done.scope if scope is None else operations.within(operations.scope_of(scope.split()), done.scope)
+        access = self._access.sign(done.row, issuer, signer, scope=granted, ends_at=done.ends_at)
+        return Pair(done.row, access, done.token.text, done.ends_at)
+
+    async def lend(self, key: ApiKey, session_id: str, riders: Riders = ()) -> AccessAnswer:
+        """Give an access token of a session to a host that may mint; nothing of the session moves.
+
+        Raises: NotFound, also for another issuer's session and for a fixed one; RefreshTokenExpired, RefreshTokenRevoked,
+        CustomerBlocked, Forbidden where no operation is left; Unauthorized where the key was revoked meanwhile.
+        """
+        issuer = await self._issuers.by_number(key.issuer)
+        decoded = ids.decode(WORD, session_id)
+        if decoded is None:
+            raise NotFound(NO_SUCH_SESSION)
+        signer = (await self._keyring.of(issuer)).signer
+        lent = await self._store.write(self._lending.act, Lend(key, decoded), riders)
+        access = self._access.sign(lent.row, issuer, signer, scope=lent.scope, ends_at=lent.ends_at)
+        return AccessAnswer(lent.row.public_id, access.token, times.of_seconds(access.expires_at), access.expires_in)
+
+    def is_refresh_token(self, text: str) -> bool:
+        """Say whether a text is a refresh token of ours, whatever has become of it."""
+        return refresh_token.read(text, self.keys) is not None
 
     async def use_of(self, text: str, origin: Origin, where: Where) -> tuple[Use, Issuer]:
         """Hold a text against its tag, before anything is looked up. Raises: RefreshTokenInvalid."""
@@ -156,25 +196,25 @@ class Leaving:
         self._acts = LoggingOut(renewing.keys)
 
     async def with_refresh_token(
-        self, text: str, origin: Origin, where: Where, *, everywhere: bool = False, by: str = BY_ITSELF
+        self, use: Use, riders: Riders = (), *, everywhere: bool = False, by: str = BY_ITSELF
     ) -> int | None:
         """End the session of a refresh token, however old; or ``everywhere``, for one that could be refreshed now.
 
         Returns how many living sessions that ended, None over 10 000. Raises: RefreshTokenError, Unavailable.
         """
-        use, _ = await self._renewing.use_of(text, origin, where)
-        return await self._end(Logout(use.session, use, self._sessions.ending(by), where), everywhere=everywhere)
+        logout = Logout(use.session, use, self._sessions.ending(by), use.where)
+        return await self._end(logout, riders, everywhere=everywhere)
 
     async def with_access_token(self, text: str, where: Where, *, everywhere: bool) -> int | None:
         """Do the same with an access token; an expired one may end its own session, and no other. Raises: TokenError."""
         issuer, session_id = await self._verifying.session_of_access_token(text, may_be_expired=not everywhere)
         logout = Logout((issuer.number, session_id), None, self._sessions.ending(BY_ITSELF), where)
-        return await self._end(logout, everywhere=everywhere)
+        return await self._end(logout, (), everywhere=everywhere)
 
-    async def _end(self, logout: Logout, *, everywhere: bool) -> int | None:
+    async def _end(self, logout: Logout, riders: Riders, *, everywhere: bool) -> int | None:
         if everywhere:
-            return await self._sessions.count_ended(await self._store.write(self._acts.everywhere, logout))
-        ended_now = await self._store.write(self._acts.one, logout)
+            return await self._sessions.count_ended(await self._store.write(self._acts.everywhere, logout, riders))
+        ended_now = await self._store.write(self._acts.one, logout, riders)
         if ended_now:
             self._sessions.ended_one()
         return int(ended_now)

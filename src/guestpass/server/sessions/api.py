@@ -227,3 +227,11 @@ class BlockAnswer(Struct, rename="camel", frozen=True, omit_defaults=True):
     blocked: bool
     revoked: int | UnsetType | None = UNSET
     before: Time | UnsetType = UNSET
+
+
+class TokenForm(Struct, frozen=True):
+    """The token, and perhaps who asks. ``token_type_hint`` is accepted and not needed: a token says what it is."""
+
+    token: str
+    client_id: str | None = None
+    client_secret: str | None = None

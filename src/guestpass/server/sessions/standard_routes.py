@@ -1,4 +1,4 @@
-"""Doors for standard clients and proxies: introspection (RFC 7662), revocation (RFC 7009), forward-auth."""
+"""Doors for standard clients and proxies: introspection (RFC 7662), forward-auth."""
 
 from __future__ import annotations
 
@@ -13,27 +13,16 @@ from guestpass.errors import (
     OperationNotAllowed,
     ServiceError,
     TokenProjectMismatch,
-    Unauthorized,
 )
-from guestpass.server.api_keys.service import ApiKey
 from guestpass.server.http.exchange import NO_STORE, Answer, Exchange, answer
 from guestpass.server.http.routes import ANY_METHOD, Route
 from guestpass.server.projects.service import DEFAULT_PROJECT, Issuer, Issuers
 from guestpass.server.refusals.service import Refusals
-from guestpass.server.sessions.routes import OWN_SESSION
-from guestpass.server.sessions.service import Sessions
+from guestpass.server.sessions.api import TokenForm
 from guestpass.server.sessions.verifying import Verified, Verifying
 
 NO_OPERATION = "-"
 _SAFE = "*.:_-@"  # in a header as it is; all else percent-encoded
-
-
-class TokenForm(Struct, frozen=True):
-    """The token, and perhaps who asks. ``token_type_hint`` is accepted and not needed: a token says what it is."""
-
-    token: str
-    client_id: str | None = None
-    client_secret: str | None = None
 
 
 class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -57,17 +46,12 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     max_uses: int | UnsetType = UNSET
 
 
-class Nothing(Struct, frozen=True):
-    """An empty object."""
-
-
 _INACTIVE = Introspection(active=False)
 
 
 class StandardRoutes:
-    def __init__(self, sessions: Sessions, verifying: Verifying, issuers: Issuers, refusals: Refusals) -> None:
+    def __init__(self, verifying: Verifying, issuers: Issuers, refusals: Refusals) -> None:
         self._refusals = refusals
-        self._sessions = sessions
         self._verifying = verifying
         self._issuers = issuers
 
@@ -82,25 +66,6 @@ class StandardRoutes:
             self._refusals.note(error, request_id=call.request_id, route="POST /oauth/introspect")
             return answer(_INACTIVE)
         return answer(_introspection(verified))
-
-    async def revoke(self, call: Exchange) -> Answer:
-        """End the session of a good token; of any other there is nothing to end (RFC 7009 section 2.2)."""
-        form: TokenForm = call.body
-        if call.caller is not None:
-            call.caller.require("revoke")
-        try:
-            verified = await self._verifying.bearer(form.token)
-        except GuestpassError as error:
-            if isinstance(error, ServiceError):
-                raise
-            return answer(Nothing())
-        _require_same_issuer(call.caller, verified.issuer)
-        by = OWN_SESSION if call.caller is None else call.caller.public_id
-        ending = self._sessions.ending(by)
-        await self._sessions.end_one(
-            verified.issuer.number, verified.row.public_id, ending, call.riders, where=call.where
-        )
-        return answer(Nothing())
 
     async def forward_auth(self, call: Exchange) -> Answer:
         path = call.parameters
@@ -130,11 +95,6 @@ class StandardRoutes:
                   codes=("UNAUTHORIZED", "FORBIDDEN"),
                   note='What is not active, for whatever reason, is exactly `{"active":false}`. A use of a token with '
                   "`maxUses` is counted."),
-            Route(method="POST", path="/oauth/revoke", handler=self.revoke, tag=tag, caller="client",
-                  summary="End a token's session (RFC 7009)", form=TokenForm, answers={200: Nothing},
-                  codes=("UNAUTHORIZED", "FORBIDDEN"),
-                  note="The token alone is enough. An API key, when sent, needs `revoke` and must be of the token's "
-                  "project and environment. A token that is not good is answered 200 as well."),
             Route(method=ANY_METHOD, path="/v1/forward-auth/{environment}/{project}/{operation}",
                   handler=self.forward_auth, tag=tag, caller="token", is_proxied=True, answers={200: None}, writes=False,
                   summary="May this request pass? For nginx, Traefik, Envoy", codes=("OPERATION_NOT_ALLOWED",),
@@ -142,11 +102,6 @@ class StandardRoutes:
                   "path, the query and the body are not read. 200 carries `X-Guestpass-User`, `-Organization`, "
                   "`-Operations`, `-Session`, `-Project`, `-Environment`, percent-encoded, empty where there is none."),
         ]  # fmt: skip
-
-
-def _require_same_issuer(caller: ApiKey | None, issuer: Issuer) -> None:
-    if caller is not None and caller.issuer != issuer.number:
-        raise Unauthorized("This API key is not of the token's project and environment.")
 
 
 def _introspection(verified: Verified) -> Introspection:

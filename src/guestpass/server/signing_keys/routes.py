@@ -34,8 +34,10 @@ class SigningKeyRoutes:
             "introspection_endpoint_auth_methods_supported": _CLIENT_METHODS,
             "revocation_endpoint": f"{self._issuers.base_url}/oauth/revoke",
             "revocation_endpoint_auth_methods_supported": [*_CLIENT_METHODS, "none"],
+            "token_endpoint": f"{self._issuers.base_url}/oauth/token",
+            "token_endpoint_auth_methods_supported": [*_CLIENT_METHODS, "none"],
             "response_types_supported": [],
-            "grant_types_supported": [],
+            "grant_types_supported": ["refresh_token"],
             "service_documentation": f"{self._issuers.base_url}/docs",
         }
         return answer(document, headers=_PUBLIC)
