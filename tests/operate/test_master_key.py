@@ -15,10 +15,11 @@ from guestpass.server.operate import master_key
 from guestpass.server.operate.settings import Settings
 from guestpass.server.storage import rewrap
 from guestpass.server.storage.sealing import MasterKey, MasterKeyError, Sealer
+from guestpass.server.webhooks import secrets as secrets_of_webhooks
 from http_caller import Http
 
 OLD, NEW = MasterKey(1, bytes(range(32))), MasterKey(2, bytes(32))
-VALUES = 6  # the store's own secret, three signing keys, and one of an API key, which stands twice
+VALUES = 7  # the store's own secret, three signing keys, one of an API key, which stands twice, one of a webhook
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -39,14 +40,19 @@ async def make_store(settings):
     issuer = await service.issuers.at("test")
     key = await service.api_keys.create(issuer, "a test's", actor=OPERATOR, signing=True)
     await service.rotation.rotate(issuer)
+    await service.webhooks.endpoints.create(
+        issuer.number, actor=OPERATOR, url="https://example.com/", description="", events=("session.revoked",)
+    )
     await service.close()
     return key
 
 
 async def works(service, key):
-    """Say that a store's secrets open: a token is signed, and a signature's secret is found."""
+    """Say that a store's secrets open: a token is signed, a signature's secret is found, and a webhook's."""
     secrets = await service.api_keys.signing_secrets(key.key.public_id)
     assert key.secret in [text for _, text in secrets.secrets]
+    ((_, (webhook_secret,)),) = await service.webhooks.endpoints.all_of([key.key.issuer])
+    assert secrets_of_webhooks.opened(service.webhooks.endpoints._sealer, webhook_secret).startswith("whsec_")
     for environment in ("test", "live"):
         assert (await service.keyring.look_again(await service.issuers.at(environment))).signer
     return True
@@ -171,7 +177,7 @@ async def test_every_sealed_column_is_rewrapped(engine_place):
         query = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
     columns = await store.read(lambda tx: tx.fetch(query))
     await store.close()
-    sealed = {(table, column) for table, column in columns if column.startswith("sealed_")}
+    sealed = {(table, column) for table, column in columns if column.startswith("sealed_") and column != "sealed_at_ms"}
     assert len(sealed) >= 2
     assert sealed | {("store_facts", "value")} == {(each.table, each.column) for each in SEALED}
 

@@ -82,7 +82,7 @@ async def test_a_new_endpoint_has_a_secret_that_is_shown_once(world):
     assert await shown(world.host, endpoint) == endpoint
     assert (await world.host.get(PATH)).json == {"data": [endpoint], "nextCursor": None}
     assert secret not in str(world.log_lines)
-    rows = await world.store.at_once(lambda tx: tx.fetch("SELECT sealed FROM webhook_secrets"))
+    rows = await world.store.at_once(lambda tx: tx.fetch("SELECT sealed_secret FROM webhook_secrets"))
     assert len(rows) == 1
     assert base64.b64decode(secret.removeprefix("whsec_")) not in rows[0][0]
     assert secret.encode() not in rows[0][0]

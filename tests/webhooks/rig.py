@@ -10,7 +10,7 @@ from guestpass.core import ids
 from guestpass.server.api_keys.service import OPERATOR
 from guestpass.server.audit.feed import Feed, SealedEvent
 from guestpass.server.storage.sealing import Sealer
-from guestpass.server.webhooks.dispatching import Dispatching
+from guestpass.server.webhooks.dispatching import BOUNDS, Dispatching
 from guestpass.server.webhooks.posting import Received
 from guestpass.server.webhooks.sending import Sending
 from guestpass.server.webhooks.service import Webhooks
@@ -87,7 +87,7 @@ class Receivers:
 class Server:
     """What one server process does about webhooks. ``log``, ``receivers``: may be those of another one's."""
 
-    def __init__(self, world, log=None, receivers=None, *, seed=3, clock=None, local_allowed=True):
+    def __init__(self, world, log=None, receivers=None, *, seed=3, clock=None, local_allowed=True, bounds=BOUNDS):
         self.world = world
         self.log = log or Log(world.clock)
         self.receivers = receivers or Receivers()
@@ -95,8 +95,10 @@ class Server:
         self.issuer = world.host.issuer.number
         sealer, clock = Sealer(MASTER_KEY), clock or world.clock
         self.webhooks = Webhooks(world.store, self.log, sealer, clock, self.entropy)
-        self.sending = Sending(world.store, sealer, self.receivers, clock, self.entropy, local_allowed=local_allowed)
-        self.dispatching = Dispatching(world.store, self.log, world.service.issuers, clock, self.sending.wake)
+        self.dispatching = Dispatching(world.store, self.log, world.service.issuers, clock, bounds)
+        self.sending = Sending(
+            world.store, sealer, self.dispatching.dispatch, self.receivers, clock, self.entropy, local_allowed=local_allowed
+        )  # fmt: skip
 
     def beside(self):
         """Return another server of the same store, which reads the same log and calls the same receivers."""

@@ -12,7 +12,7 @@ from guestpass.core import ids
 from guestpass.core.webhooks.schedule import ATTEMPTS_MAX
 from guestpass.errors import Unavailable
 from guestpass.server.api_keys.service import OPERATOR
-from guestpass.server.webhooks.dispatching import EVENTS_AT_ONCE
+from guestpass.server.webhooks.dispatching import EVENTS_AT_ONCE, Bounds
 from guestpass.server.webhooks.posting import Received
 from guestpass.server.webhooks.sending import AT_ONCE_MAX, LEASE_MS, TO_ONE_MAX
 from webhooks.rig import OTHER_URL, REVOKED, URL, Server
@@ -313,7 +313,39 @@ async def test_one_success_begins_the_five_days_anew(world, server):
     assert (await server.shown(endpoint)).disabled_at is None
 
 
+async def test_an_endpoint_for_which_too_much_waits_is_disabled(world):
+    """A receiver that cannot keep up with every mint of a busy host must not fill the store."""
+    server = Server(world, bounds=Bounds(waiting=3, done=10))
+    endpoint, _ = await server.endpoint()
+    other, _ = await server.endpoint(url=OTHER_URL, events=("api_key.*",))
+    for _ in range(2):
+        server.log.seal(server.issuer)
+        await server.dispatching.dispatch()
+    assert (await server.shown(endpoint)).disabled_at is None
+    for _ in range(2):
+        server.log.seal(server.issuer)
+        await server.dispatching.dispatch()
+    assert (await server.shown(endpoint)).disabled_why == "overflowing"
+    assert (await server.shown(other)).disabled_at is None
+    assert len(await server.deliveries(endpoint)) == 3
+    assert [line["why"] for line in world.log_lines if line["event"] == "webhook_endpoint_disabled"] == ["overflowing"]
+
+
 # Kept, and gone
+
+
+async def test_of_what_is_done_only_the_newest_are_kept(world):
+    server = Server(world, bounds=Bounds(waiting=100, done=3))
+    endpoint, _ = await server.endpoint()
+    events = [server.log.seal(server.issuer) for _ in range(7)]
+    await server.turn()
+    server.receivers.answers[URL] = 500
+    waits = server.log.seal(server.issuer)
+    await server.turn()
+    assert await server.dispatching.purge() == 4
+    kept = [delivery.public_event_id for delivery in await server.deliveries(endpoint)]
+    assert kept == [waits, *reversed(events[-3:])]
+    assert await server.dispatching.purge() == 0
 
 
 async def test_what_is_done_is_kept_for_a_week_and_what_waits_for_longer(world, server):

@@ -160,7 +160,7 @@ async def open_service(
     cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
     rotation = _rotation(settings, store, sealer, entropy)
     webhooks = _webhooks(store, sealer, issuers, clock, entropy)
-    feeds = (refusals.write, keeping.keep_up, renewing.erase_salts, webhooks.dispatching.dispatch)
+    feeds = (refusals.write, keeping.keep_up, renewing.erase_salts)
     sealing = Sealing(store, issuers, keyring)
     purges = (cleaning.purge, signed_requests.purge, refusals.purge, keeping.purge, webhooks.dispatching.purge)
     return Service(
@@ -343,12 +343,12 @@ def issuer_names(settings: Settings, base_url: str) -> IssuerNames:
 
 def _webhooks(store: Store, sealer: Sealer, issuers: Issuers, clock: Clock, entropy: Entropy) -> WebhookRoom:
     local = is_loopback(urlsplit(issuers.base_url).hostname)
-    sending = Sending(store, sealer, Posting(), clock, entropy, local_allowed=local)
+    dispatching = Dispatching(store, audit_feed, issuers, clock)
     return WebhookRoom(
         Wishes(local_allowed=local),
         Webhooks(store, audit_feed, sealer, clock, entropy),
-        Dispatching(store, audit_feed, issuers, clock, sending.wake),
-        sending,
+        dispatching,
+        Sending(store, sealer, dispatching.dispatch, Posting(), clock, entropy, local_allowed=local),
     )
 
 

@@ -82,7 +82,9 @@ class EndpointView(Struct, rename="camel", frozen=True, kw_only=True):
     status: Literal["enabled", "disabled"]
     disabled_reason: Annotated[
         WhyDisabled | None,
-        Meta(description="`gone`: it answered 410. `failing`: five days without a success. `by_request`: you did."),
+        Meta(
+            description="`gone`: it answered 410. `failing`: five days without a success. `overflowing`: 100 000 deliveries waited. `by_request`: you did."
+        ),
     ]
     disabled_at: Time | None
     failing_since: Annotated[Time | None, Meta(description="`null` where the last attempt succeeded.")]

@@ -13,11 +13,11 @@ from guestpass.errors import Conflict, GuestpassError, NotFound
 from guestpass.server.api_keys import service as api_keys
 from guestpass.server.api_keys.service import Actor
 from guestpass.server.audit import service as audit
-from guestpass.server.audit.service import NOWHERE, Action, AuditEvent, Where
+from guestpass.server.audit.service import NOWHERE, SYSTEM, Action, AuditEvent, Where
 from guestpass.server.storage import facts
 from guestpass.server.storage.store import Locks, Transaction
 from guestpass.server.webhooks import sql
-from guestpass.server.webhooks.model import ENDPOINTS_MAX, AuditLog, Described, Endpoint, Secret
+from guestpass.server.webhooks.model import ENDPOINTS_MAX, AuditLog, Described, Endpoint, Secret, WhyDisabled
 
 NO_SUCH_ENDPOINT = "There is no such webhook endpoint."
 POSITION = "webhooks_position"  # in the audit log; what stands before it was queued
@@ -73,6 +73,12 @@ def event_of(endpoint: Endpoint, action: Action, actor: str, *, where: Where = N
     return AuditEvent(
         issuer=endpoint.issuer, action=action, actor=actor, targets=(endpoint.public_id,), where=where, detail=detail
     )
+
+
+async def disable(tx: Transaction, endpoint: Endpoint, why: WhyDisabled, *, now_ms: int) -> None:
+    """Let an endpoint get nothing any more, because of how it answered; the audit log is told."""
+    await sql.put(tx, replace(endpoint, disabled_at=now_ms // 1000, disabled_why=why))
+    await audit.record(tx, [event_of(endpoint, "webhook_endpoint.disabled", SYSTEM, why=why)])
 
 
 async def _begin(tx: Transaction, log: AuditLog) -> int:

@@ -6,8 +6,10 @@ receives it, and however slowly, no mint waits. Of several servers one queues wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import structlog
 
 from guestpass.core import ids
 from guestpass.core.webhooks import subscriptions
@@ -18,16 +20,29 @@ from guestpass.server.projects.service import Issuer, Issuers
 from guestpass.server.storage import facts
 from guestpass.server.storage.batches import batch_by_batch
 from guestpass.server.storage.store import Locks, Store, Transaction
-from guestpass.server.webhooks import queue, sql
+from guestpass.server.webhooks import changes, queue, sql
 from guestpass.server.webhooks.bodies import body_of
 from guestpass.server.webhooks.changes import POSITION
-from guestpass.server.webhooks.model import MINTED, AuditLog, Delivery, Endpoint, event_id_of
+from guestpass.server.webhooks.model import MINTED, AuditLog, Delivery, Endpoint, WhyDisabled, event_id_of
 
 EVENTS_AT_ONCE = 500
 PURGE_BATCH = 500
 KEPT_DAYS = 7  # of what is done, from the event on
 KEPT_DAYS_MAX = 14  # of what is not: longer than the last attempt may take
+OVERFLOWING: WhyDisabled = "overflowing"
 _DAY_MS = 86_400_000
+
+log = structlog.get_logger("guestpass")
+
+
+class Bounds(NamedTuple):
+    """``waiting``: deliveries that are not done, from which on the endpoint is disabled. ``done``: that are kept."""
+
+    waiting: int
+    done: int
+
+
+BOUNDS = Bounds(waiting=100_000, done=10_000)  # some 60 MB
 
 
 class _Read(NamedTuple):
@@ -40,22 +55,20 @@ class _Read(NamedTuple):
 
 
 class Dispatching:
-    """``queued`` is called when something new waits to be sent."""
+    """``bounds``: of what one endpoint may have in the store."""
 
-    def __init__(
-        self, store: Store, log: AuditLog, issuers: Issuers, clock: Clock, queued: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, store: Store, log: AuditLog, issuers: Issuers, clock: Clock, bounds: Bounds = BOUNDS) -> None:
         self._store = store
         self._log = log
         self._issuers = issuers
         self._clock = clock
-        self._queued = queued
+        self._bounds = bounds
 
     async def dispatch(self) -> None:
         """Queue what was sealed since the last time. Called every second."""
         while read := await self._read():
-            if await self._store.write(_queue_each, read):
-                self._queued()
+            for full in await self._store.write(self._queue_each, read):
+                log.warning("webhook_endpoint_disabled", endpoint=full.public_id, why=OVERFLOWING)
 
     async def _read(self) -> _Read | None:
         """Read beside the writer, which then has nothing to do where there is nothing new."""
@@ -83,10 +96,14 @@ class Dispatching:
 
         async def act(tx: Transaction, items: list[Endpoint]) -> list[int]:
             await tx.lock(Locks.WEBHOOKS, [0])
-            return [await _purge_some(tx, endpoint, now_ms) for endpoint in items]
+            return [await _purge_some(tx, endpoint, now_ms, self._bounds.done) for endpoint in items]
 
         endpoints = await self._store.read(sql.all_of_them)
         return sum([await batch_by_batch(self._store, act, endpoint) for endpoint in endpoints])
+
+    async def _queue_each(self, tx: Transaction, items: list[_Read]) -> list[list[Endpoint]]:
+        await tx.lock(Locks.WEBHOOKS, [0])
+        return [await _queue(tx, read, self._bounds.waiting) for read in items]
 
 
 async def _position(tx: Transaction) -> int:
@@ -98,15 +115,10 @@ def _is_told(event: SealedEvent) -> bool:
     return event.action in subscriptions.EVENTS and event.issuer != STORE
 
 
-async def _queue_each(tx: Transaction, items: list[_Read]) -> list[int]:
-    await tx.lock(Locks.WEBHOOKS, [0])
-    return [await _queue(tx, read) for read in items]
-
-
-async def _queue(tx: Transaction, read: _Read) -> int:
-    """Queue deliveries of some events; return how many. None where another server did meanwhile."""
+async def _queue(tx: Transaction, read: _Read, waiting_max: int) -> list[Endpoint]:
+    """Queue deliveries of some events, unless another server did; return the endpoints for which too many wait."""
     if await _position(tx) != read.begins:
-        return 0
+        return []
     now_ms = await tx.now_ms()
     endpoints = await sql.enabled(tx)
     deliveries = [
@@ -116,7 +128,13 @@ async def _queue(tx: Transaction, read: _Read) -> int:
     ]
     await queue.add(tx, deliveries)
     await facts.put(tx, POSITION, str(read.ends).encode())
-    return len(deliveries)
+    full: list[Endpoint] = []
+    for endpoint_id in {delivery.endpoint_id for delivery in deliveries}:
+        endpoint = next(each for each in endpoints if each.id == endpoint_id)
+        if await queue.waiting(tx, endpoint, most=waiting_max) >= waiting_max:
+            await changes.disable(tx, endpoint, OVERFLOWING, now_ms=now_ms)
+            full.append(endpoint)
+    return full
 
 
 def _deliveries(event: SealedEvent, endpoints: Sequence[Endpoint], issuer: Issuer, now_ms: int) -> list[Delivery]:
@@ -137,11 +155,14 @@ def _deliveries(event: SealedEvent, endpoints: Sequence[Endpoint], issuer: Issue
     ]
 
 
-async def _purge_some(tx: Transaction, endpoint: Endpoint, now_ms: int) -> int:
+async def _purge_some(tx: Transaction, endpoint: Endpoint, now_ms: int, done_max: int) -> int:
     if endpoint.deleted_at is not None:
         gone = await queue.forget(tx, endpoint, done_below=ids.AFTER_ALL, any_below=ids.AFTER_ALL, most=PURGE_BATCH)
         if gone == 0:
             await sql.forget(tx, endpoint)
         return gone
     done, everything = (ids.first_of(max(0, now_ms - days * _DAY_MS)) for days in (KEPT_DAYS, KEPT_DAYS_MAX))
+    beyond = await queue.newest_done_but(tx, endpoint, done_max)
+    if beyond is not None and beyond >= done:
+        done = beyond + b"\0"  # the next one after it
     return await queue.forget(tx, endpoint, done_below=done, any_below=everything, most=PURGE_BATCH)

@@ -18,7 +18,7 @@ SESSION_WORD = "sess"  # of the event that is a mint: the session itself
 MINTED = "session.created"
 ENDPOINTS_MAX = 16  # of one issuer: each event is held against all of them
 
-WhyDisabled: TypeAlias = Literal["by_request", "gone", "failing"]
+WhyDisabled: TypeAlias = Literal["by_request", "gone", "failing", "overflowing"]
 Status: TypeAlias = Literal["pending", "delivered", "failed"]
 
 

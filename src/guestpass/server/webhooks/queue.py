@@ -34,15 +34,6 @@ async def page(tx: Transaction, endpoint: Endpoint, *, below: bytes, limit: int)
     return [Delivery(*row) for row in rows]
 
 
-async def first_due(tx: Transaction, endpoint: Endpoint, now_ms: int) -> int | None:
-    """Return since when something is due to an endpoint, or None. One search, however much waits."""
-    row = await tx.fetch_one(
-        f"SELECT due_ms FROM webhook_deliveries WHERE {_OF} AND due_ms <= ? ORDER BY due_ms LIMIT 1",  # noqa: S608
-        (endpoint.issuer, endpoint.id, now_ms),
-    )
-    return row[0] if row else None
-
-
 async def under_way(tx: Transaction, endpoint: Endpoint, now_ms: int) -> int:
     """Return how many attempts to an endpoint are under way, of all servers."""
     row = await tx.fetch_one(
@@ -85,6 +76,15 @@ async def note(tx: Transaction, delivery: Delivery) -> bool:
     return changed > 0
 
 
+async def waiting(tx: Transaction, endpoint: Endpoint, *, most: int) -> int:
+    """Count what waits for an endpoint, up to ``most``."""
+    row = await tx.fetch_one(
+        f"SELECT count(*) FROM (SELECT 1 FROM webhook_deliveries WHERE {_OF} AND due_ms IS NOT NULL LIMIT ?) AS waiting",  # noqa: S608
+        (endpoint.issuer, endpoint.id, most),
+    )
+    return int(row[0]) if row else 0
+
+
 async def send_again(tx: Transaction, delivery: Delivery, now_ms: int) -> Delivery:
     """Let a delivery be attempted now, with all of its attempts before it."""
     await tx.execute(
@@ -92,6 +92,15 @@ async def send_again(tx: Transaction, delivery: Delivery, now_ms: int) -> Delive
         (now_ms, delivery.issuer, delivery.endpoint_id, delivery.event_id),
     )
     return delivery._replace(claim=None, due_ms=now_ms, attempts=0, delivered_at=None)
+
+
+async def newest_done_but(tx: Transaction, endpoint: Endpoint, kept: int) -> bytes | None:
+    """Return the event id of the newest done delivery but ``kept``, or None where there are not so many."""
+    row = await tx.fetch_one(
+        f"SELECT event_id FROM webhook_deliveries WHERE {_OF} AND due_ms IS NULL ORDER BY event_id DESC LIMIT 1 OFFSET ?",  # noqa: S608
+        (endpoint.issuer, endpoint.id, kept),
+    )
+    return row[0] if row else None
 
 
 async def forget(tx: Transaction, endpoint: Endpoint, *, done_below: bytes, any_below: bytes, most: int) -> int:

@@ -20,7 +20,7 @@ def _purpose(secret_id: bytes) -> str:
 
 
 SEALED_WEBHOOK_SECRETS = SealedColumn(
-    "webhook_secrets", "sealed", ("issuer", "endpoint_id", "id"), _purpose, named_by=("id",)
+    "webhook_secrets", "sealed_secret", ("issuer", "endpoint_id", "id"), _purpose, named_by=("id",)
 )
 
 

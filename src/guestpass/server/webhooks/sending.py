@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
 from guestpass.core.webhooks import destination, schedule
 from guestpass.core.webhooks.schedule import Outcome
 from guestpass.errors import GuestpassError
-from guestpass.server.audit import service as audit
-from guestpass.server.audit.service import SYSTEM
 from guestpass.server.clock import Clock, Entropy
 from guestpass.server.projects.model import environment_of
 from guestpass.server.storage.sealing import Sealer
 from guestpass.server.storage.store import Locks, Store, Transaction
-from guestpass.server.webhooks import queue, secrets, sql
-from guestpass.server.webhooks.changes import event_of
+from guestpass.server.webhooks import changes, queue, secrets, sql
 from guestpass.server.webhooks.model import Delivery, Endpoint, Secret
 from guestpass.server.webhooks.posting import Post, Received
 from guestpass.server.webhooks.signing import headers_of
@@ -37,6 +35,8 @@ LOOK_SECONDS = 1.0
 DRAIN_SECONDS = 2.0
 CLAIM_BYTES = 8
 _CHANCE_BYTES = 4
+
+Result = TypeVar("Result")
 
 log = structlog.get_logger("guestpass")
 
@@ -65,13 +65,27 @@ class _Answered(NamedTuple):
 
 
 class Sending:
-    """``local_allowed``: endpoints of the test environment may be on this machine."""
+    """Runs until stopped, apart from all other housekeeping: a fault in here holds up nothing else.
+
+    Args:
+        dispatch: Queues what is new; called every second.
+        local_allowed: Endpoints of the test environment may be on this machine.
+    """
 
     def __init__(
-        self, store: Store, sealer: Sealer, post: Post, clock: Clock, entropy: Entropy, *, local_allowed: bool
+        self,
+        store: Store,
+        sealer: Sealer,
+        dispatch: Callable[[], Coroutine[Any, Any, None]],
+        post: Post,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        local_allowed: bool,
     ) -> None:
         self._store = store
         self._sealer = sealer
+        self._dispatch = dispatch
         self._post = post
         self._clock = clock
         self._entropy = entropy
@@ -96,33 +110,36 @@ class Sending:
             for task in late:
                 task.cancel()
 
-    def wake(self) -> None:
-        """Look at once for what is due."""
-        self._woken.set()
-
     async def send_due(self) -> int:
         """Claim what is due, send it and wait for it; return how many deliveries that were."""
         attempts = await self._claim()
-        await asyncio.gather(*map(self._attempt, attempts))
+        await asyncio.gather(*(self._guarded(self._attempt(attempt)) for attempt in attempts))
         return len(attempts)
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        looked_at = loop.time() - LOOK_SECONDS
         while True:
             self._woken.clear()
-            try:
-                attempts = await self._claim()
-            except GuestpassError as error:
-                log.warning("webhooks_wait", code=error.code, internal=error.internal)
-                attempts = []
-            except Exception:
-                log.exception("webhooks_failed")  # a fault of ours must not end it for good
-                attempts = []
-            for attempt in attempts:
-                task = asyncio.create_task(self._attempt(attempt))
+            if loop.time() - looked_at >= LOOK_SECONDS:
+                looked_at = loop.time()
+                await self._guarded(self._dispatch())
+            for attempt in await self._guarded(self._claim()) or ():
+                task = asyncio.create_task(self._guarded(self._attempt(attempt)))
                 self._under_way[task] = attempt.endpoint.failing_since_ms is not None
                 task.add_done_callback(self._done)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
+
+    async def _guarded(self, work: Coroutine[Any, Any, Result]) -> Result | None:
+        """Do something; a store that does not answer, and a fault of ours, are told, and tried again later."""
+        try:
+            return await work
+        except GuestpassError as error:
+            log.warning("webhooks_wait", code=error.code, internal=error.internal)
+        except Exception:
+            log.exception("webhooks_failed")
+        return None
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.pop(task, None)
@@ -142,15 +159,14 @@ class Sending:
         return [await _claim_some(tx, item, self._clock()) for item in items]
 
     async def _attempt(self, attempt: Attempt) -> None:
-        try:
-            received = await self._send(attempt)
-            chance = int.from_bytes(self._entropy(_CHANCE_BYTES), "big") / 256**_CHANCE_BYTES
-            outcome = await self._store.write(self._note_each, _Answered(attempt, received, chance))
-            self._tell(attempt.endpoint, outcome)
-        except GuestpassError as error:  # it is attempted again when the lease has ended
-            log.warning("webhooks_wait", code=error.code, internal=error.internal)
-        except Exception:
-            log.exception("webhooks_failed")
+        """Raises: Unavailable; then it is attempted again when its lease has ended."""
+        received = await self._send(attempt)
+        chance = int.from_bytes(self._entropy(_CHANCE_BYTES), "big") / 256**_CHANCE_BYTES
+        outcome = await self._store.write(self._note_each, _Answered(attempt, received, chance))
+        if outcome is not None:
+            self._store.tally.attempted(outcome.verdict)
+            if outcome.disables is not None:
+                log.warning("webhook_endpoint_disabled", endpoint=attempt.endpoint.public_id, why=outcome.disables)
 
     async def _send(self, attempt: Attempt) -> Received:
         endpoint, delivery = attempt.endpoint, attempt.delivery
@@ -162,12 +178,6 @@ class Sending:
         texts = [secrets.opened(self._sealer, secret) for secret in attempt.secrets]
         headers = headers_of(delivery.public_event_id, delivery.body, texts, now=int(self._clock()))
         return await self._post(to, headers, delivery.body.encode())
-
-    def _tell(self, endpoint: Endpoint, outcome: Outcome | None) -> None:
-        if outcome is not None:
-            self._store.tally.attempted(outcome.verdict)
-            if outcome.disables is not None:
-                log.warning("webhook_endpoint_disabled", endpoint=endpoint.public_id, why=outcome.disables)
 
     async def _note_each(self, tx: Transaction, items: list[_Answered]) -> list[Outcome | None]:
         await tx.lock(Locks.WEBHOOKS, [0])
@@ -193,17 +203,13 @@ async def _note(tx: Transaction, item: _Answered) -> Outcome | None:
         return None
     if endpoint is None or endpoint.disabled_at is not None:
         return outcome._replace(disables=None)
-    await _note_of_endpoint(tx, endpoint, outcome, since=since, now_ms=now_ms)
-    return outcome
-
-
-async def _note_of_endpoint(tx: Transaction, endpoint: Endpoint, outcome: Outcome, *, since: int, now_ms: int) -> None:
-    after = replace(endpoint, failing_since_ms=None if outcome.verdict == "delivered" else since)
+    failing_since_ms = None if outcome.verdict == "delivered" else since
+    after = replace(endpoint, failing_since_ms=failing_since_ms)
     if outcome.disables is not None:
-        after = replace(after, disabled_at=now_ms // 1000, disabled_why=outcome.disables)
-        await audit.record(tx, [event_of(after, "webhook_endpoint.disabled", SYSTEM, why=outcome.disables)])
-    if after != endpoint:
+        await changes.disable(tx, after, outcome.disables, now_ms=now_ms)
+    elif after != endpoint:
         await sql.put(tx, after)
+    return outcome
 
 
 async def _due(tx: Transaction) -> tuple[int, list[Endpoint]]:
@@ -212,10 +218,9 @@ async def _due(tx: Transaction) -> tuple[int, list[Endpoint]]:
     First come those that answer, then those whose last attempt failed; of each, who waits longest.
     """
     now_ms = await tx.now_ms()
-    waiting = [(await queue.first_due(tx, endpoint, now_ms), endpoint) for endpoint in await sql.enabled(tx)]
-    due = [(endpoint.failing_since_ms is not None, since, endpoint) for since, endpoint in waiting if since is not None]
-    oldest = min((since for _, since, _ in due), default=now_ms)
-    return now_ms - oldest, [endpoint for _, _, endpoint in sorted(due, key=lambda one: one[:2])]
+    waiting = await sql.with_something_due(tx, now_ms)
+    waiting.sort(key=lambda one: (one[0].failing_since_ms is not None, one[1]))
+    return now_ms - min((since for _, since in waiting), default=now_ms), [endpoint for endpoint, _ in waiting]
 
 
 async def _claim_some(tx: Transaction, item: _Claim, now: float) -> list[Attempt]:

@@ -26,7 +26,7 @@ STATEMENTS = (
         id BLOB NOT NULL,                -- time-ordered
         created_at INTEGER NOT NULL,
         ends_at INTEGER,                 -- NULL of the newest, which lasts as long as its endpoint
-        sealed BLOB NOT NULL,
+        sealed_secret BLOB NOT NULL,
         PRIMARY KEY (issuer, endpoint_id, id)
     ) WITHOUT ROWID, STRICT""",
     """CREATE TABLE webhook_deliveries (
