@@ -197,7 +197,7 @@ def shown_in_scope(scope: Mapping[str, Any]) -> Shown:
 
 def shown_in_environ(environ: Mapping[str, Any]) -> Shown:
     """Read a WSGI environ, or Django's ``META``. A header that is sent twice arrives joined by a comma, as no token has."""
-    return Shown(_bearer(environ.get("HTTP_AUTHORIZATION", "")), _request_id(environ.get("HTTP_X_REQUEST_ID")))
+    return Shown(_bearer(environ.get("HTTP_AUTHORIZATION", "")), request_id_of(environ.get("HTTP_X_REQUEST_ID")))
 
 
 def refusal_of(error: GuestpassError, request_id: str, operation: str | None = None) -> Refusal:
@@ -225,7 +225,7 @@ def _challenge(error: GuestpassError, operation: str | None) -> str:
 
 
 def _shown(authorizations: Sequence[str], request_id: str | None, subprotocols: Sequence[str]) -> Shown:
-    own_id = _request_id(request_id)
+    own_id = request_id_of(request_id)
     if len(authorizations) > 1:
         return Shown(None, own_id, TokenMalformed("The header Authorization was sent more than once; send it once."))
     token = _bearer(authorizations[0]) if authorizations else None
@@ -248,7 +248,7 @@ def _after(subprotocols: Sequence[str]) -> str | None:
     return subprotocols[at] if at < len(subprotocols) else None
 
 
-def _request_id(sent: str | None) -> str:
+def request_id_of(sent: str | None) -> str:
     """Return the caller's where it is well-formed and looks like no credential, which would be logged; else a new one."""
     if sent is not None and _REQUEST_ID.fullmatch(sent) and not _OF_A_CREDENTIAL.search(sent):
         return sent

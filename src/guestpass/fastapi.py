@@ -7,22 +7,30 @@ auth.install(app)
 @app.get("/invoices")
 async def invoices(session: Annotated[Session, Depends(auth.require("read_invoices"))]):
     return {"user": session.user_id}
+
+Keep a session in a cookie of your own origin:
+
+app.include_router(session_routes(gp, get_user), prefix="/api")
 """
 
 # FastAPI reads the annotations of a dependency, and those of an object's ``__call__`` only where they are no text.
 
+from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request, Response, WebSocketException
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response, WebSocketException
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from guestpass._bearer import SUBPROTOCOL, Demand, Gate, Refusal, demand_of, shown_in_scope
+from guestpass._host.facts import facts_in_scope
+from guestpass._host.hosting import Client, GetUser, Hosting
+from guestpass._host.routes import Route
 from guestpass.asgi import AnswerSubprotocol
 from guestpass.verify import Session, Verifier
 
-__all__ = ["SUBPROTOCOL", "Refused", "Session", "SessionAuth", "Verifier"]
+__all__ = ["SUBPROTOCOL", "Refused", "Session", "SessionAuth", "Verifier", "session_routes"]
 
 
 class Refused(HTTPException):
@@ -77,3 +85,28 @@ class RequireSession(SecurityBase):
 async def _answer(_: Request, refused: Any) -> Response:
     refusal: Refusal = refused.refusal
     return Response(refusal.json, refusal.status, refusal.headers, "application/json")
+
+
+def session_routes(gp: Client, get_user: GetUser, *, earlier_secrets: Sequence[str] = ()) -> APIRouter:
+    """Return the routes that keep a renewable session in a cookie: see docs/cookies-and-csrf.md.
+
+    Args:
+        gp: An ``AsyncGuestpass``, or a ``Guestpass``, which is called in a thread.
+        get_user: Is given the ``Request``; may be ``async``. Returns None, the user's id, or the arguments of
+            ``gp.auth.login`` by name.
+        earlier_secrets: Of API keys that this client's takes the place of; cookies that they sealed stay good.
+    """
+    hosting = Hosting(gp, get_user, earlier_secrets)
+    router = APIRouter(include_in_schema=False)  # they are for one's own pages
+
+    def add(path: str, method: str, route: Route) -> None:
+        async def endpoint(request: Request) -> Response:
+            answer = await hosting.aanswer(route(facts_in_scope(request.scope)), lambda: hosting.aask(request))
+            return Response(answer.json, answer.status, answer.headers, "application/json")
+
+        router.add_api_route(path, endpoint, methods=[method])
+
+    add("/session", "GET", hosting.routes.get)
+    add("/session/refresh", "POST", hosting.routes.refresh)
+    add("/session/end", "POST", hosting.routes.end)
+    return router

@@ -9,24 +9,31 @@
     app = Litestar([invoices], on_app_init=[auth.on_app_init])
 
 A guard stands before a handler, a controller, a router or the whole application.
+
+Keep a session in a cookie of your own origin:
+
+    app = Litestar([Router("/api", route_handlers=[session_routes(gp, get_user)])])
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias, cast
 
-from litestar import Response
+from litestar import HttpMethod, Response, Router, route
 from litestar.config.app import AppConfig
 from litestar.connection import ASGIConnection, Request
 from litestar.exceptions import HTTPException, WebSocketException
 from litestar.handlers import BaseRouteHandler
 
 from guestpass._bearer import SUBPROTOCOL, Gate, Refusal, demand_of, shown_in_scope
+from guestpass._host.facts import facts_in_scope
+from guestpass._host.hosting import Client, GetUser, Hosting
+from guestpass._host.routes import Route
 from guestpass.asgi import AnswerSubprotocol, Scope
 from guestpass.verify import Session, Verifier
 
-__all__ = ["SUBPROTOCOL", "Refused", "Session", "SessionAuth", "Verifier"]
+__all__ = ["SUBPROTOCOL", "Refused", "Session", "SessionAuth", "Verifier", "session_routes"]
 
 Connection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
 Guard: TypeAlias = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
@@ -88,3 +95,34 @@ class SessionAuth(Gate):
 def _answer(_: Request[Any, Any, Any], refused: Refused) -> Response[bytes]:
     refusal = refused.refusal
     return Response(refusal.json, status_code=refusal.status, headers=refusal.headers, media_type="application/json")
+
+
+def session_routes(gp: Client, get_user: GetUser, *, earlier_secrets: Sequence[str] = ()) -> Router:
+    """Return the routes that keep a renewable session in a cookie: see docs/cookies-and-csrf.md.
+
+    Args:
+        gp: An ``AsyncGuestpass``, or a ``Guestpass``, which is called in a thread.
+        get_user: Is given the ``Request``; may be ``async``. Returns None, the user's id, or the arguments of
+            ``gp.auth.login`` by name.
+        earlier_secrets: Of API keys that this client's takes the place of; cookies that they sealed stay good.
+    """
+    hosting = Hosting(gp, get_user, earlier_secrets)
+
+    def handler(address: str, method: HttpMethod, own: Route) -> Any:
+        async def endpoint(request: Request[Any, Any, Any]) -> Response[bytes]:
+            course = own(facts_in_scope(cast("Scope", request.scope)))
+            answer = await hosting.aanswer(course, lambda: hosting.aask(request))
+            return Response(
+                answer.json, status_code=answer.status, headers=answer.headers, media_type="application/json"
+            )
+
+        return route(address, http_method=method, include_in_schema=False)(endpoint)
+
+    return Router(
+        "/session",
+        route_handlers=[
+            handler("/", HttpMethod.GET, hosting.routes.get),
+            handler("/refresh", HttpMethod.POST, hosting.routes.refresh),
+            handler("/end", HttpMethod.POST, hosting.routes.end),
+        ],
+    )

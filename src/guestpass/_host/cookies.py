@@ -13,7 +13,7 @@ from guestpass._host.proofs import PROOF_CHARACTERS
 
 VALUE_CHARACTERS_MAX = 512
 _LOCAL_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?", re.ASCII | re.IGNORECASE)
-_REFRESH_TOKEN = r"[a-z]+_refresh_(?:test|live)_([0-7][0-9a-hjkmnp-tv-z]{25})[0-9A-Za-z_-]{16,}"  # noqa: S105  a grammar
+_REFRESH_TOKEN = r"[a-z0-9]+_refresh_(?:test|live)_([0-7][0-9a-hjkmnp-tv-z]{25})[0-9A-Za-z_-]{16,}"  # noqa: S105  a grammar
 _TOKEN = re.compile(_REFRESH_TOKEN, re.ASCII)
 _VALUE = re.compile(rf"({_REFRESH_TOKEN})\.([0-9A-Za-z_-]{{{PROOF_CHARACTERS}}})", re.ASCII)
 

@@ -4,23 +4,27 @@ Importing this loads no HTTP library; making the first client does.
 """
 
 from guestpass.client._async import AsyncGuestpass
-from guestpass.client._requests import ApiKeyOptions, SessionTokenOptions
+from guestpass.client._requests import ApiKeyOptions, LoginOptions, SessionTokenOptions
 from guestpass.client._sync import Guestpass
 from guestpass.client.results import (
+    AccessToken,
     ApiKey,
     ApiKeySecret,
     Check,
     CustomerBlock,
+    Logout,
     NewApiKey,
     Revocation,
     RevokedSessionToken,
     SessionDetails,
     SessionToken,
+    TokenPair,
     UserRevocation,
     Verification,
 )
 
 __all__ = [
+    "AccessToken",
     "ApiKey",
     "ApiKeyOptions",
     "ApiKeySecret",
@@ -28,12 +32,15 @@ __all__ = [
     "Check",
     "CustomerBlock",
     "Guestpass",
+    "LoginOptions",
+    "Logout",
     "NewApiKey",
     "Revocation",
     "RevokedSessionToken",
     "SessionDetails",
     "SessionToken",
     "SessionTokenOptions",
+    "TokenPair",
     "UserRevocation",
     "Verification",
 ]

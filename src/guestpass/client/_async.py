@@ -49,11 +49,17 @@ class AsyncGuestpass:
         self.customers = AsyncCustomers(self._caller)
         self.users = AsyncUsers(self._caller)
         self.api_keys = AsyncApiKeys(self._caller)
+        self.auth = AsyncAuth(self._caller)
 
     @property
     def environment(self) -> str:
         """``test`` or ``live``."""
         return self._caller.exchange.connection.environment
+
+    @property
+    def secret_key(self) -> str:
+        """The API key itself, for whoever derives from it, as the session routes do. Keep it from logs."""
+        return self._caller.exchange.connection.secret_key
 
     async def create_session_token(
         self,
@@ -230,3 +236,40 @@ class AsyncApiKeys:
     async def revoke(self, id: str, *, keep_sessions: bool = False) -> results.ApiKey:
         """End a key for good and, unless ``keep_sessions``, every session that it minted. Raises: NotFound."""
         return await self._caller.call(requests.revoke_api_key(id, keep_sessions=keep_sessions))
+
+
+class AsyncAuth:
+    """Renewable sessions: short-lived access tokens, and a refresh token that gets the next."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def login(self, *, external_user_id: str, **options: Unpack[requests.LoginOptions]) -> results.TokenPair:
+        """As :meth:`Auth.login`."""
+        return await self._caller.call(requests.login(external_user_id, **options))
+
+    async def refresh(self, *, refresh_token: str) -> results.TokenPair:
+        """As :meth:`Auth.refresh`."""
+        return await self._caller.call(requests.refresh(refresh_token))
+
+    async def access_token(self, *, session_id: str) -> results.AccessToken:
+        """As :meth:`Auth.access_token`."""
+        return await self._caller.call(requests.access_token(session_id))
+
+    async def logout(
+        self,
+        *,
+        refresh_token: str | None = None,
+        access_token: str | None = None,
+        external_user_id: str | None = None,
+        everywhere: bool = False,
+    ) -> results.Logout:
+        """As :meth:`Auth.logout`."""
+        return await self._caller.call(
+            requests.logout(
+                refresh_token=refresh_token,
+                access_token=access_token,
+                external_user_id=external_user_id,
+                everywhere=everywhere,
+            ),
+        )

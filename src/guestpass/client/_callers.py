@@ -74,12 +74,12 @@ class Caller:
                 attempt.url,
                 headers=attempt.headers,
                 content=attempt.body,
-                timeout=self._patience.as_timeout(),
+                timeout=self._patience.at_most(attempt.seconds_max).as_timeout(),
                 auth=None,
                 follow_redirects=False,
             )
         except httpx2.RequestError as error:
-            return lost_of(error, self._patience)
+            return lost_of(error, self._patience.at_most(attempt.seconds_max))
         return answer_of(response)
 
 
@@ -130,10 +130,10 @@ class AsyncCaller:
                 attempt.url,
                 headers=attempt.headers,
                 content=attempt.body,
-                timeout=self._patience.as_timeout(),
+                timeout=self._patience.at_most(attempt.seconds_max).as_timeout(),
                 auth=None,
                 follow_redirects=False,
             )
         except httpx2.RequestError as error:
-            return lost_of(error, self._patience)
+            return lost_of(error, self._patience.at_most(attempt.seconds_max))
         return answer_of(response)

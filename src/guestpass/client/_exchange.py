@@ -65,6 +65,7 @@ class Exchange:
         headers = self._headers_for_all_tries(plan)
         url = self.connection.base_url + plan.target
         wait_seconds = 0.0
+        begun_seconds = 0.0  # how long after the first this try begins, at the latest
         for tries in count(1):
             outcome = yield Try(
                 wait_seconds=wait_seconds,
@@ -72,8 +73,13 @@ class Exchange:
                 url=url,
                 headers=headers | self._proof(plan, url, headers),
                 body=plan.body,
+                seconds_max=None if plan.grace is None else plan.grace.try_seconds,
             )
             wait = self.retries.wait_before_next(outcome, tries=tries)
+            if wait is not None and plan.grace is not None:
+                begun_seconds += plan.grace.try_seconds + wait
+                if begun_seconds + plan.grace.try_seconds > plan.grace.seconds:
+                    wait = None
             if wait is not None:
                 wait_seconds = wait
             elif isinstance(outcome, Lost):
@@ -91,7 +97,9 @@ class Exchange:
         return headers
 
     def _proof(self, plan: Plan[T], url: str, headers: dict[str, str]) -> dict[str, str]:
+        if plan.token is not None:
+            return bearer(plan.token) if plan.token else {}
         if self.connection.signing_key_id is None:
-            return bearer(self.connection)
+            return bearer(self.connection.secret_key)
         nonce, now = self.seams.new_nonce(), self.seams.now()
         return signature(self.connection, plan.method, url, headers, plan.body, nonce=nonce, now=now)

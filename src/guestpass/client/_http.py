@@ -27,6 +27,12 @@ class Patience:
     timeout_seconds: float
     connect_timeout_seconds: float
 
+    def at_most(self, seconds_max: float | None) -> Patience:
+        """Return this patience, or less of it."""
+        if seconds_max is None:
+            return self
+        return Patience(min(self.timeout_seconds, seconds_max), min(self.connect_timeout_seconds, seconds_max))
+
     def as_timeout(self) -> httpx2.Timeout:
         return httpx2.Timeout(self.timeout_seconds, connect=self.connect_timeout_seconds)
 

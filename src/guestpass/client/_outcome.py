@@ -11,13 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
-    """Wait, then send this. Headers and body hold credentials and are left out of ``repr``."""
+    """Wait, then send this. Headers and body hold credentials and are left out of ``repr``.
+
+    ``seconds_max``: how long it may take at most, where that is less than the client allows.
+    """
 
     wait_seconds: float
     method: str
     url: str
     headers: dict[str, str] = field(repr=False)
     body: bytes | None = field(repr=False)
+    seconds_max: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

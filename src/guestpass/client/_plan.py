@@ -23,12 +23,27 @@ TOKEN_LIKE = re.compile(r"[a-z]+_(session|refresh)_(test|live)_|eyJ|sk_")
 
 
 @dataclass(frozen=True, slots=True)
+class Grace:
+    """How long the server answers a try again as it answered the first; then, trying again would do harm.
+
+    Attributes:
+        seconds: From the first try on; the last has to be over by then.
+        try_seconds: The longest that one try may take, whatever the client allows.
+    """
+
+    seconds: float
+    try_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan(Generic[T]):
     """One call.
 
     Attributes:
         answer: What a 2xx body is decoded into.
         changes: Whether a second arrival would do a second thing: then one Idempotency-Key goes with all its tries.
+        grace: Where trying again is safe for a time alone.
+        token: What proves the call in place of the API key, as Bearer; empty where the body proves it alone.
     """
 
     method: Literal["GET", "POST", "DELETE"]
@@ -37,6 +52,8 @@ class Plan(Generic[T]):
     body: bytes | None = field(default=None, repr=False)
     query: Mapping[str, str] = field(default_factory=dict)
     changes: bool = False
+    grace: Grace | None = None
+    token: str | None = field(default=None, repr=False)
 
     @property
     def target(self) -> str:

@@ -18,8 +18,8 @@ def new_nonce() -> str:
     return token_urlsafe(NONCE_BYTES)
 
 
-def bearer(connection: Connection) -> dict[str, str]:
-    return {"Authorization": f"Bearer {connection.secret_key}"}
+def bearer(credential: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {credential}"}
 
 
 def signature(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from guestpass.client import results
-from guestpass.client._plan import NULL, Plan, json_body, path_id, query_of
+from guestpass.client._plan import NULL, Grace, Plan, json_body, path_id, query_of
 from guestpass.errors import Detail, ValidationFailed
 
 if TYPE_CHECKING:
@@ -17,28 +17,40 @@ Can = Literal["mint", "read", "revoke", "verify", "manage"]
 SessionStatus = Literal["scheduled", "active", "expired", "revoked", "suspended"]
 
 
-class SessionTokenOptions(TypedDict, total=False):
-    """What a new session token may be given besides its user. None is the same as not given.
+# The server repeats the answer of a refresh for 30 s: room for three tries with what they wait between them.
+REFRESH_GRACE = Grace(seconds=30.0, try_seconds=8.0)
+
+
+class LoginOptions(TypedDict, total=False):
+    """What a new session may be given besides its user. None is the same as not given.
 
     Keys:
         email: Binds an imported customer on first use, when it is verified.
         email_verified: That you checked that the user owns ``email``.
         external_organization_id: 1 to 255 characters.
-        expires_in: Whole seconds from issue, 60 to 86 400; 3 600 when not given.
         not_before: When its life begins; aware, at most 60 s past, before its end.
         allowed_operations: Names; not given: all that your key may, empty: none. At most 64, and 1 024 bytes together.
         metadata: At most 16 KiB of JSON; shown to you, never inside the token.
-        format: ``jwt`` (default), or ``opaque`` for a token that only the service can read.
-        max_uses: How often it may be used, 1 or more.
     """
 
     email: str | None
     email_verified: bool | None
     external_organization_id: str | None
-    expires_in: int | None
     not_before: datetime | None
     allowed_operations: Iterable[str] | None
     metadata: Mapping[str, Any] | None
+
+
+class SessionTokenOptions(LoginOptions, total=False):
+    """What a session of one token may be given besides: its life is settled when it is opened.
+
+    Keys:
+        expires_in: Whole seconds from issue, 60 to 86 400; 3 600 when not given.
+        format: ``jwt`` (default), or ``opaque`` for a token that only the service can read.
+        max_uses: How often it may be used, 1 or more.
+    """
+
+    expires_in: int | None
     format: Literal["jwt", "opaque"] | None
     max_uses: int | None
 
@@ -166,6 +178,38 @@ def rotate_api_key(id: str, *, overlap_seconds: int | None) -> Plan[results.NewA
 def revoke_api_key(id: str, *, keep_sessions: bool) -> Plan[results.ApiKey]:
     path = f"/v1/api-keys/{path_id(id, like='key_')}/revoke"
     return Plan("POST", path, results.ApiKey, json_body({"keep_sessions": keep_sessions or None}), changes=True)
+
+
+def login(external_user_id: str, **options: Unpack[LoginOptions]) -> Plan[results.TokenPair]:
+    _check_known(options, LoginOptions, "auth.login() has no argument {}; it takes external_user_id, {}")
+    body = json_body({"external_user_id": external_user_id, **options})
+    return Plan("POST", "/v1/auth/login", results.TokenPair, body, changes=True)
+
+
+def refresh(refresh_token: str) -> Plan[results.TokenPair]:
+    body = json_body({"refresh_token": refresh_token})
+    return Plan("POST", "/v1/auth/refresh", results.TokenPair, body, grace=REFRESH_GRACE, token="")
+
+
+def access_token(session_id: str) -> Plan[results.AccessToken]:
+    return Plan("POST", "/v1/auth/refresh", results.AccessToken, json_body({"session_id": session_id}))
+
+
+def logout(
+    *, refresh_token: str | None, access_token: str | None, external_user_id: str | None, everywhere: bool
+) -> Plan[results.Logout]:
+    given = {"refresh_token": refresh_token, "access_token": access_token, "external_user_id": external_user_id}
+    # A variable that happens to be None must not end another session than was meant, nor all of a user's.
+    if sum(value is not None for value in given.values()) != 1:
+        rule = f"give exactly one of {', '.join(given)}"
+        raise ValidationFailed(f"auth.logout() cannot tell what to end: {rule}.", details=(Detail("", rule),))
+    if external_user_id is not None and not everywhere:
+        raise ValidationFailed.of("everywhere", "must be True with external_user_id, which ends all that the user has")
+    body = json_body(
+        {"refresh_token": refresh_token, "external_user_id": external_user_id, "everywhere": everywhere or None}
+    )
+    token = access_token if access_token is not None else None if external_user_id is not None else ""
+    return Plan("POST", "/v1/auth/logout", results.Logout, body, token=token)
 
 
 def _with_nulls(options: ApiKeyOptions) -> dict[str, Any]:

@@ -63,11 +63,17 @@ class Guestpass:
         self.customers = Customers(self._caller)
         self.users = Users(self._caller)
         self.api_keys = ApiKeys(self._caller)
+        self.auth = Auth(self._caller)
 
     @property
     def environment(self) -> str:
         """``test`` or ``live``."""
         return self._caller.exchange.connection.environment
+
+    @property
+    def secret_key(self) -> str:
+        """The API key itself, for whoever derives from it, as the session routes do. Keep it from logs."""
+        return self._caller.exchange.connection.secret_key
 
     def create_session_token(
         self,
@@ -287,3 +293,65 @@ class ApiKeys:
     def revoke(self, id: str, *, keep_sessions: bool = False) -> results.ApiKey:
         """End a key for good and, unless ``keep_sessions``, every session that it minted. Raises: NotFound."""
         return self._caller.call(requests.revoke_api_key(id, keep_sessions=keep_sessions))
+
+
+class Auth:
+    """Renewable sessions: short-lived access tokens, and a refresh token that gets the next."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def login(self, *, external_user_id: str, **options: Unpack[requests.LoginOptions]) -> results.TokenPair:
+        """Open a renewable session for a user whom you have signed in; it ends suspended ones of the same user.
+
+        Args:
+            external_user_id: Your own id of the user, 1 to 255 characters, compared exactly.
+            options: ``email``, ``email_verified``, ``external_organization_id``, ``not_before``, ``allowed_operations``,
+                ``metadata``; see :class:`LoginOptions`.
+
+        Raises: ValidationFailed, InvalidNotBefore, CustomerBlocked, Forbidden when nothing of ``allowed_operations`` is
+            within the key's, RateLimited.
+        """
+        return self._caller.call(requests.login(external_user_id, **options))
+
+    def refresh(self, *, refresh_token: str) -> results.TokenPair:
+        """Use a refresh token; it is answered the next one, and an access token.
+
+        Trying again after a lost answer is safe: for 30 s the same token is answered the same successor. So a try takes
+        at most 8 s, and none is made that could come later. The API key is not sent.
+
+        Raises: RefreshTokenInvalid, RefreshTokenExpired, RefreshTokenRevoked; RefreshTokenReused when the token was used
+            before, which ends its session; CustomerBlocked.
+        """
+        return self._caller.call(requests.refresh(refresh_token))
+
+    def access_token(self, *, session_id: str) -> results.AccessToken:
+        """Get an access token of the session ``sess_…`` by your API key. Nothing is rotated, and no end moves.
+
+        Raises: NotFound; RefreshTokenExpired or RefreshTokenRevoked when it has ended; SessionSuspended.
+        """
+        return self._caller.call(requests.access_token(session_id))
+
+    def logout(
+        self,
+        *,
+        refresh_token: str | None = None,
+        access_token: str | None = None,
+        external_user_id: str | None = None,
+        everywhere: bool = False,
+    ) -> results.Logout:
+        """End the session that exactly one of the arguments names; with ``everywhere``, all of its user's.
+
+        An older refresh token of yours, or an expired access token, ends its own session, never all. With
+        ``external_user_id`` your API key decides, and ``everywhere`` has to be True.
+
+        Raises: RefreshTokenInvalid or another of its family; TokenError of an access token.
+        """
+        return self._caller.call(
+            requests.logout(
+                refresh_token=refresh_token,
+                access_token=access_token,
+                external_user_id=external_user_id,
+                everywhere=everywhere,
+            ),
+        )

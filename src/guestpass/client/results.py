@@ -199,3 +199,48 @@ class NewApiKey(ApiKey, frozen=True, kw_only=True, rename="camel"):
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("id", self.id), ("name", self.name)]
+
+
+class AccessToken(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An access token of a renewable session. It is answered once, and left out of ``repr``.
+
+    Attributes:
+        access_token_expires_in: Seconds from issue to end. Schedule on this where clocks may differ.
+    """
+
+    access_token: str
+    access_token_expires_at: Instant
+    access_token_expires_in: int
+
+    def __repr__(self) -> str:
+        return f"AccessToken(access_token_expires_at={self.access_token_expires_at:%Y-%m-%dT%H:%M:%S%z})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("access_token_expires_at", self.access_token_expires_at)]
+
+
+class TokenPair(AccessToken, frozen=True, kw_only=True, rename="camel"):
+    """The tokens of a renewable session: what a login opens it with, and what a refresh goes on with.
+
+    Attributes:
+        session_id: ``sess_…``, for :meth:`Auth.access_token` and :meth:`Sessions.revoke`.
+        refresh_token: For the next :meth:`Auth.refresh`, once. Never for a script in a page.
+        refresh_token_expires_at: When the session ends unless it is refreshed before.
+    """
+
+    session_id: str
+    refresh_token: str
+    refresh_token_expires_at: Instant
+
+    def __repr__(self) -> str:
+        ends_at = f"{self.refresh_token_expires_at:%Y-%m-%dT%H:%M:%S%z}"
+        return f"TokenPair(session_id={self.session_id!r}, refresh_token_expires_at={ends_at})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("session_id", self.session_id), ("refresh_token_expires_at", self.refresh_token_expires_at)]
+
+
+class Logout(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How many sessions a sign-out ended; None above 10 000."""
+
+    tokens_revoked: int | None
