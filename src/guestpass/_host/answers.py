@@ -51,7 +51,7 @@ def of_session(token: AccessToken, csrf_token: str, *, cookie: str | None, reque
     return Answer(status=200, body=body, headers=_headers(request_id, cookie))
 
 
-def of_end(tokens_revoked: int, *, cookie: str | None, request_id: str) -> Answer:
+def of_end(tokens_revoked: int | None, *, cookie: str | None, request_id: str) -> Answer:
     return Answer(status=200, body={"tokensRevoked": tokens_revoked}, headers=_headers(request_id, cookie))
 
 

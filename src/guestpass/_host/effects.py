@@ -69,7 +69,7 @@ class Ended(Protocol):
     """How many sessions a sign-out ended."""
 
     @property
-    def tokens_revoked(self) -> int: ...
+    def tokens_revoked(self) -> int | None: ...
 
 
 class Auth(Protocol):

@@ -153,7 +153,7 @@ def _signed_in() -> Generator[Effect, Any, User]:
     return user_of(told)
 
 
-def _ended(kept: Kept) -> Generator[Effect, Any, int]:
+def _ended(kept: Kept) -> Generator[Effect, Any, int | None]:
     """End a session by its refresh token, which the service believes or not; return how many ended."""
     try:
         ended: Ended = yield LogOut(kept.refresh_token)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NULL: Any = object()  # sent as null; None is not sent
+NO_TOKEN = ""  # of a call that its body proves alone
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TOKEN_LIKE = re.compile(r"[a-z]+_(session|refresh)_(test|live)_|eyJ|sk_")
 
@@ -43,7 +44,7 @@ class Plan(Generic[T]):
         answer: What a 2xx body is decoded into.
         changes: Whether a second arrival would do a second thing: then one Idempotency-Key goes with all its tries.
         grace: Where trying again is safe for a time alone.
-        token: What proves the call in place of the API key, as Bearer; empty where the body proves it alone.
+        token: What proves the call in place of the API key, as Bearer; ``NO_TOKEN``: nothing does.
     """
 
     method: Literal["GET", "POST", "DELETE"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from guestpass.client import results
-from guestpass.client._plan import NULL, Grace, Plan, json_body, path_id, query_of
+from guestpass.client._plan import NO_TOKEN, NULL, Grace, Plan, json_body, path_id, query_of
 from guestpass.errors import Detail, ValidationFailed
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def login(external_user_id: str, **options: Unpack[LoginOptions]) -> Plan[result
 
 def refresh(refresh_token: str) -> Plan[results.TokenPair]:
     body = json_body({"refresh_token": refresh_token})
-    return Plan("POST", "/v1/auth/refresh", results.TokenPair, body, grace=REFRESH_GRACE, token="")
+    return Plan("POST", "/v1/auth/refresh", results.TokenPair, body, grace=REFRESH_GRACE, token=NO_TOKEN)
 
 
 def access_token(session_id: str) -> Plan[results.AccessToken]:
@@ -203,13 +203,16 @@ def logout(
     if sum(value is not None for value in given.values()) != 1:
         rule = f"give exactly one of {', '.join(given)}"
         raise ValidationFailed(f"auth.logout() cannot tell what to end: {rule}.", details=(Detail("", rule),))
-    if external_user_id is not None and not everywhere:
-        raise ValidationFailed.of("everywhere", "must be True with external_user_id, which ends all that the user has")
-    body = json_body(
-        {"refresh_token": refresh_token, "external_user_id": external_user_id, "everywhere": everywhere or None}
-    )
-    token = access_token if access_token is not None else None if external_user_id is not None else ""
-    return Plan("POST", "/v1/auth/logout", results.Logout, body, token=token)
+    if external_user_id is not None and everywhere is not True:
+        raise ValidationFailed.of("everywhere", "must be True with external_user_id: it ends all that the user has")
+    path, everywhere_or_not = "/v1/auth/logout", everywhere or None
+    if access_token is not None:
+        return Plan("POST", path, results.Logout, json_body({"everywhere": everywhere_or_not}), token=access_token)
+    if refresh_token is not None:
+        body = json_body({"refresh_token": refresh_token, "everywhere": everywhere_or_not})
+        return Plan("POST", path, results.Logout, body, token=NO_TOKEN)
+    body = json_body({"external_user_id": external_user_id, "everywhere": True})
+    return Plan("POST", path, results.Logout, body, changes=True)
 
 
 def _with_nulls(options: ApiKeyOptions) -> dict[str, Any]:

@@ -241,6 +241,6 @@ class TokenPair(AccessToken, frozen=True, kw_only=True, rename="camel"):
 
 
 class Logout(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How many sessions a sign-out ended; None above 10 000."""
+    """How many living sessions a sign-out ended; exact to 10 000, None above."""
 
     tokens_revoked: int | None
