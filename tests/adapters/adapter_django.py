@@ -1,23 +1,10 @@
 """The same small API in Django and in Django REST framework; see ``adapter_apps``. Django has one set of settings."""
 
-import django
 from adapter_calls import AsgiCaller, WsgiCaller
-from django.conf import settings
 
-if not settings.configured:
-    settings.configure(
-        SECRET_KEY="of tests",
-        ALLOWED_HOSTS=["*"],
-        INSTALLED_APPS=["rest_framework"],
-        MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware"],
-        REST_FRAMEWORK={
-            "UNAUTHENTICATED_USER": None,
-            "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-        },
-        ROOT_URLCONF="none",
-        USE_TZ=True,
-    )
-    django.setup()
+import django_settings
+
+django_settings.configure()
 
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
