@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import datetime as dt
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import httpx2
 import pytest
+from running import EXAMPLES, Example
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from servers.processes import answers, stable_port, wait_until
-from torture.real_server import RealServer
+from servers.processes import wait_until
 
-FOLDER = Path(__file__).parent.parent.parent / "examples" / "apis"
-NAMES = sorted(path.stem.removeprefix("invoices_") for path in FOLDER.glob("invoices_*.py"))
+NAMES = sorted(path.stem.removeprefix("invoices_") for path in EXAMPLES.glob("apis/invoices_*.py"))
 PATIENCE_SECONDS = 30
 WEBSOCKETS = ("asgi", "fastapi", "litestar")
 
@@ -50,25 +44,11 @@ class Backend:
         self.client.delete(f"/v1/session-tokens/{session_id}").raise_for_status()
 
 
-class Api:
+class Api(Example):
     """One example under way."""
 
     def __init__(self, name, folder, issuer):
-        self.port, self.folder = stable_port(), folder
-        settings = {"GUESTPASS_ISSUER": issuer, "PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
-        with (folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, FOLDER / f"invoices_{name}.py"], stdout=log, stderr=log, env=os.environ | settings
-            )
-        self.client = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}")
-
-    def end(self):
-        self.client.close()
-        self.process.kill()
-        self.process.wait()
-
-    def wait(self):
-        wait_until(lambda: answers(self.port), self.process, self.folder)
+        super().__init__(f"apis/invoices_{name}.py", folder, {"GUESTPASS_ISSUER": issuer})
 
     def call(self, method, path, token=None, **options):
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -84,23 +64,11 @@ class Api:
     def live(self, *subprotocols, query=""):
         return connect(f"ws://127.0.0.1:{self.port}/live{query}", subprotocols=subprotocols or None, proxy=None)
 
-    @property
-    def log(self):
-        return (self.folder / "log").read_text()
-
 
 @pytest.fixture(scope="module")
-def backend(tmp_path_factory):
-    port = stable_port()
-    settings = {"GUESTPASS_PUBLIC_URL": f"http://127.0.0.1:{port}"}
-    server = RealServer.made(tmp_path_factory.mktemp("guestpass"), settings=settings)
-    server.port = port  # its tokens name it
-    try:
-        asyncio.run(server.start())
-        with contextlib.closing(Backend(server)) as backend:
-            yield backend
-    finally:
-        server.end()
+def backend(server):
+    with contextlib.closing(Backend(server)) as backend:
+        yield backend
 
 
 @pytest.fixture(scope="module")
