@@ -163,6 +163,17 @@ async def test_a_stolen_cookie_that_is_used_later_ends_the_session_of_both(site,
     assert (await ada.session()).status_code == 200  # the site still knows its user
 
 
+async def test_a_stolen_cookie_alone_gets_nothing_from_the_site(site):
+    ada = site.browser()
+    await ada.session()
+    thief = ada.tab()
+    thief.user = None  # the site's own login was not stolen
+    for answer in (await thief.session(), await thief.refresh()):
+        assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHORIZED")
+    thief.user = "mallory"
+    assert claims_of(await thief.session())["sub"] == "mallory"
+
+
 @pytest.mark.parametrize("trouble", ["503", "silence"])
 async def test_a_service_that_is_away_signs_nobody_out(site, trouble):
     ada = site.browser()
@@ -188,7 +199,6 @@ JUNK = {
     "nothing like a token": "junk",
     "quoted": '"gp_refresh_test_x.y"',
     "oversized": "x" * 6000,
-    "not ASCII": "\xe9\xff",
     "another environment's": "gp_refresh_live_" + "0" * 26 + "a" * 75 + "." + "A" * 43,
     "well-formed and never ours": "gp_refresh_test_" + "0" * 26 + "a" * 75 + "." + "A" * 43,
 }
@@ -198,10 +208,10 @@ JUNK = {
 async def test_a_cookie_that_is_junk_is_no_error(site, junk):
     ada = site.browser()
     answer = await site.serving.request(
-        "GET", f"{ada.origin}/api/session", headers=[(b"x-user", b"ada"), (b"cookie", f"{COOKIE}={junk}".encode("latin-1"))]
+        "GET", f"{ada.origin}/api/session", headers=[(b"x-user", b"ada"), (b"cookie", f"{COOKIE}={junk}".encode())]
     )  # fmt: skip
     assert answer.status_code == 200
-    ada.cookies[COOKIE] = junk.encode("ascii", "replace").decode()
+    ada.cookies[COOKIE] = junk
     ada.csrf = "x"
     assert (await ada.refresh()).status_code in {401, 403}
     assert (await ada.end()).status_code in {200, 403}
