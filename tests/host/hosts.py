@@ -164,8 +164,8 @@ class Site:
     slept: list[float] = field(default_factory=list)
 
     @classmethod
-    def of(cls, kind: str, world: Any, *, secret: str | None = None, **options: Any) -> Site:
-        make, client, ask = SITES[kind]
+    def of(cls, kind: str, world: Any, *, secret: str | None = None, ask: Any = None, **options: Any) -> Site:
+        make, client, usual = SITES[kind]
         wire, slept = Wire(world.app), []
 
         async def note(seconds: float) -> None:
@@ -178,7 +178,7 @@ class Site:
             http_client=http,
             sleep=slept.append if client is Guestpass else note,
         )
-        return cls(make(gp, ask, **options), wire, slept)
+        return cls(make(gp, ask or usual, **options), wire, slept)
 
     def browser(self, user: str | None = "ada", **options: Any) -> Browser:
         return Browser(self.serving, user, **options)

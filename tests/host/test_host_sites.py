@@ -4,9 +4,13 @@ import base64
 import json
 
 import anyio
+import fastapi
 import httpx2
 import pytest
+from django.core.exceptions import PermissionDenied
 from hosts import SITES, Site
+from litestar.exceptions import PermissionDeniedException
+from werkzeug.exceptions import Forbidden
 
 COOKIE = "__Host-gp_refresh_test"
 
@@ -60,6 +64,25 @@ async def test_nobody_is_401_never_500_and_keeps_the_cookie(site):
         assert answer.headers["www-authenticate"] == "Bearer"
         assert "guestpass-retry" not in answer.headers
     assert ada.cookies == kept
+
+
+@pytest.mark.parametrize(
+    ("kind", "refusal"),
+    [
+        ("django", PermissionDenied()),
+        ("django, async", PermissionDenied()),
+        ("fastapi", fastapi.HTTPException(403)),
+        ("flask", Forbidden()),
+        ("litestar", PermissionDeniedException()),
+    ],
+)
+async def test_what_get_user_raises_is_for_the_framework(world, kind, refusal):
+    def get_user(_):
+        raise refusal
+
+    site = Site.of(kind, world, ask=get_user)
+    assert (await site.browser().session()).status_code == 403
+    assert site.wire.requests == []
 
 
 async def test_two_tabs_that_refresh_at_once_both_get_a_token_and_one_cookie(site):

@@ -63,7 +63,7 @@ def facts_in_scope(scope: Mapping[str, Any]) -> Facts:
 
     return Facts(
         method=scope["method"],
-        scheme=scope["scheme"],
+        scheme=scope.get("scheme", "http"),
         host=joined(b"host") or "",
         cookie="; ".join(found.get(b"cookie", ())),
         csrf=joined(b"x-guestpass-csrf"),

@@ -34,7 +34,7 @@ class Hosting:
     """Answers the three routes for one host.
 
     Args:
-        gp: Of either kind; its API key seals the cookies. It has to be able to ``mint`` and ``revoke``.
+        gp: Of either kind; its API key seals the cookies, and has to be able to ``mint``.
         get_user: Is given the framework's request.
         earlier_secrets: Of API keys that this one takes the place of; cookies that they sealed stay good.
     """
