@@ -4,7 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from guestpass._host.answers import Answer
 from guestpass._host.cookies import session_id_of, value_of
 from guestpass._host.effects import Access, AskHost, LogIn, LogOut, Refresh
 from guestpass._host.facts import Facts
@@ -334,6 +337,60 @@ def test_what_the_host_has_to_mend_signs_nobody_out_and_is_told_to_its_log_alone
 def test_another_method_does_nothing(route, method, allowed):
     answer = played(route(post(cookie_of("1"), method=method)))
     assert (told(answer)[:2], answer.headers["Allow"]) == ((405, "METHOD_NOT_ALLOWED"), allowed)
+
+
+PARTS = st.sampled_from(
+    [
+        COOKIE,
+        "=",
+        ";",
+        ".",
+        " ",
+        cookie_of("1"),
+        token_of("1", "1"),
+        PROOFS.csrf_token("sess_" + "1".zfill(26)),
+        "é",
+        "\x00",
+    ]
+)
+ANYTHING = st.text() | st.lists(PARTS).map("".join)
+
+
+@given(
+    cookie=ANYTHING,
+    csrf=st.none() | ANYTHING,
+    origin=st.none() | ANYTHING,
+    site=st.sampled_from([None, "same-origin", "none", "x"]),
+    host=ANYTHING | st.just("shop.example"),
+)
+def test_whatever_is_sent_is_answered_and_asks_for_nothing_that_was_not_proven(cookie, csrf, origin, site, host):
+    session, own = "sess_" + "1".zfill(26), cookie_of("1") in cookie
+    for route, method in ((ROUTES.get, "GET"), (ROUTES.refresh, "POST"), (ROUTES.end, "POST")):
+        facts = Facts(
+            method=method, scheme="https", host=host, cookie=cookie, csrf=csrf, origin=origin, fetch_site=site
+        )
+        match first_call_or_answer(route(facts)):
+            case Answer(status=status):
+                assert status in {200, 401, 403}
+            case LogIn() | LogOut() if method == "GET":
+                pass  # a refresh token without a proof: the service is asked to end what it belongs to, and decides
+            case Access(session_id):
+                assert own
+                assert session_id == session
+            case Refresh(token) | LogOut(token):
+                assert csrf == PROOFS.csrf_token(session)
+                assert token == token_of("1", "1")
+            case other:
+                raise AssertionError(other)
+
+
+def first_call_or_answer(course):
+    """Return the first call to the service that a course asks for, or its answer, where it asks for none."""
+    try:
+        effect = next(course)
+        return course.send("ada") if effect == AskHost() else effect
+    except StopIteration as done:
+        return done.value
 
 
 def test_the_cookie_lives_as_long_as_the_service_says_whatever_the_host_s_clock():
