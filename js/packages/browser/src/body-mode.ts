@@ -1,11 +1,5 @@
 import { bodyOf, checkEnded, inTime, refusalOf, signedOut } from './ask.js'
-import {
-  type CommonOptions,
-  SessionError,
-  type SignedOutReason,
-  type TabPlatform,
-  type TokenStorage,
-} from './index.js'
+import { type CommonOptions, SessionError, type TabPlatform, type TokenStorage } from './index.js'
 import { type EndOptions, type Mode, type RenewableTokens, sessionTokenOf } from './mode.js'
 import type { Platform } from './platform.js'
 import { RefreshTokens } from './refresh-tokens.js'
@@ -80,14 +74,13 @@ export class BodyMode implements Mode {
     this.#tokens.enter(userId)
   }
 
-  /** Of any other end the server knows more than this tab, and says so when it is shown the token. */
-  left(reason: SignedOutReason): void {
-    if (reason === 'ended') void this.#tokens.remove()
-  }
+  /** Nothing: another tab may have logged in anew by now. What a token is worth, the server says when it is shown. */
+  left(): void {}
 
   async tellEnd({ everywhere }: EndOptions): Promise<void> {
     const refreshToken = await this.#tokens.read()
     if (!refreshToken) return
+    await this.#tokens.remove(refreshToken)
     const body = { refreshToken, ...(everywhere ? { everywhere } : {}) }
     await inTime(this.#platform, async (signal) =>
       checkEnded(this.#platform, await this.#send('logout', body, { signal, keepalive: true })),

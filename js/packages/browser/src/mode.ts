@@ -1,4 +1,4 @@
-import type { AutomaticCommonOptions, SessionTokenAnswer, SignedOutReason } from './index.js'
+import type { AutomaticCommonOptions, SessionTokenAnswer } from './index.js'
 import type { Exchange } from './rotation.js'
 
 /** What a login answers: hand `gp.auth.login()`'s result to the page as it is. */
@@ -27,7 +27,7 @@ export interface Mode {
   /** Another user's page from now on. */
   enter(userId: string | null | undefined): void
   /** The session is over in this tab. */
-  left(reason: SignedOutReason): void
+  left(): void
   /** Tell the server. Throws at once what can never work; what it needs is read before it returns. */
   tellEnd(how: EndOptions): Promise<void>
 }

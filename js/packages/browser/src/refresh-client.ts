@@ -50,9 +50,9 @@ export function createRefreshClient(options: RefreshClientOptions): RefreshClien
     sessionTokenUrl: undefined,
     fetchToken: () => rotation.run(),
   })
-  client.on('ended', ({ reason }) => {
+  client.on('ended', () => {
     rotation.stop()
-    mode.left(reason)
+    mode.left()
   })
   const setTokens = (tokens: RenewableTokens) => {
     mode.keep(tokens)

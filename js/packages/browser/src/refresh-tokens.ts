@@ -18,6 +18,8 @@ export class RefreshTokens {
   #memory: string | undefined
   /** Storage that was refused once is not believed again: the tab goes on with what it remembers. */
   #broken = false
+  /** The page has just said whose it is, so it knows better than what it finds. Later, another tab may know better. */
+  #isNews = true
   #queue: Promise<unknown> = Promise.resolve()
 
   constructor(
@@ -36,16 +38,25 @@ export class RefreshTokens {
   enter(userId: string | null | undefined): void {
     void this.remove()
     this.#userId = userId
+    this.#isNews = true
   }
 
   read(): Promise<string | undefined> {
     const userId = this.#userId
-    return this.#inTurn(() => this.#of(userId))
+    const isNews = this.#isNews
+    this.#isNews = false
+    return this.#inTurn(async () => {
+      const found = await this.#of(userId)
+      // Somebody else's, whose page never heard that they left.
+      if (isNews && !found) await this.#onShelf((shelf) => shelf.removeItem(this.#key))
+      return found
+    })
   }
 
   /** Put `after` where `before` is; without `before`, whatever is there. A faster tab's successor is left alone. */
   write(after: string, before?: string): Promise<void> {
     const userId = this.#userId
+    this.#isNews = false
     const kept: Kept = { userId, refreshToken: after }
     return this.#inTurn(async () => {
       if (before !== undefined && (await this.#of(userId)) !== before) return
@@ -70,8 +81,6 @@ export class RefreshTokens {
     if (!this.#shelf || this.#broken) return this.#memory
     const kept = parsed(text)
     this.#memory = kept.userId === userId ? kept.refreshToken : undefined
-    // Somebody else's, whose page never heard that they left.
-    if (text && !this.#memory) await this.#onShelf((shelf) => shelf.removeItem(this.#key))
     return this.#memory
   }
 

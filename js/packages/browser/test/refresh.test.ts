@@ -344,6 +344,30 @@ describe('tabs', () => {
     expect(server.shown).toEqual(['gp_refresh_test_1x1', 'gp_refresh_test_2x1'])
   })
 
+  test('a login right after the end is not undone by a tab that hears of the end late', async () => {
+    const clients = [signedIn({ storage: 'localStorage' }), body({ storage: 'localStorage' }, world.tab())]
+    await within(clients[1]!.getToken())
+    const ended = clients[0]!.end()
+    clients[0]!.setTokens(server.login())
+    await within(ended)
+    await within(clients[0]!.refresh())
+    expect(server.shown).toEqual(['gp_refresh_test_2x1'])
+    expect(statusOf(clients[0]!)).toBe('active')
+  })
+
+  test('a tab that hears late of another user takes nothing away from them', async () => {
+    const ada = signedIn({ storage: 'localStorage' })
+    await world.settle()
+    const bob = body({ storage: 'localStorage', userId: 'bob' }, world.tab())
+    server.sub = 'bob'
+    bob.setTokens(server.login())
+    await within(ada.refresh()).catch(() => {})
+    expect(ada.getState()).toEqual({ status: 'signedOut', reason: 'none' })
+    ada.setUserId('bob')
+    await within(bob.refresh())
+    expect(server.shown).toEqual(['gp_refresh_test_2x1'])
+  })
+
   test('another user’s refresh token in storage is never used, and is removed', async () => {
     signedIn({ storage: 'localStorage' })
     await world.settle()
