@@ -108,7 +108,7 @@ export class Share {
 
   /** The page has brought a token itself; `stay`: and goes on listening to the other tabs. */
   given(held: Held, stay: unknown): void {
-    if (this.#ports.current.held === held) this.#openly(stay, () => this.#publish(held))
+    if (this.#ports.current.held === held) this.#openly(stay || this.#channel, () => this.#publish(held))
   }
 
   #openly(stay: unknown, tell: () => void): void {

@@ -1,4 +1,5 @@
 /** What a verifier that checks alone learns from the issuer's lists: endings, suspensions, and when it must not know. */
+import { randomBytes } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { asksForANewToken, type Session, TokenError, Verifier, type VerifierOptions } from '../src/index.js'
@@ -268,6 +269,28 @@ describe('a list that must not be used', () => {
     issuer.statuses = {}
     pass(6)
     expect(await verdict(one.verify(token()))).toBe('TOKEN_REVOKED')
+  })
+})
+
+describe('size', () => {
+  test('the largest list, which does not compress at all, is read; nothing longer is', async () => {
+    const bytes = randomBytes(128 * 1024)
+    bytes[Math.floor(INDEX / 4)] = 0b00_00_00_00
+    issuer.change.list = { status_list: { bits: 2, lst: zipped(bytes) } }
+    expect(await verdict(verifier().verify(token()))).toBe('ok')
+    issuer.change.list = { status_list: { bits: 2, lst: zipped(Buffer.concat([bytes, Buffer.alloc(1)])) } }
+    expect(await verdict(verifier().verify(token()))).toBe('UNAVAILABLE')
+  })
+
+  test('50 000 cuts are read, and each is found', async () => {
+    const tags = Array.from({ length: 50_000 }, (_, number) => String(number).padStart(12, '0'))
+    issuer.cuts = Object.fromEntries(tags.map((tag) => [tag, [MINTED_MS + 1, 0]]))
+    const one = verifier()
+    const of = (tag: string) => ({
+      status: { status_list: { idx: INDEX, uri: `${issuer.issuer}/status-lists/1` }, cuts: [tag] },
+    })
+    expect(await verdict(one.verify(token(of('000000049999'))))).toBe('TOKEN_REVOKED')
+    expect(await verdict(one.verify(token(of('000000050000'))))).toBe('ok')
   })
 })
 
