@@ -45,13 +45,19 @@ class Receiver:
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     @contextlib.asynccontextmanager
-    async def listening(self, tls=None):
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
+    async def listening(self, tls=None, port=0):
+        server = await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
             server.close()
+
+    async def until(self, count):
+        """Wait until so many requests have come."""
+        while len(self.got) < count:
+            self.arrived.clear()
+            await self.arrived.wait()
 
     async def _serve(self, reader, writer):
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
