@@ -15,7 +15,7 @@ from guestpass.server.api_keys.service import OPERATOR
 from guestpass.server.webhooks.dispatching import EVENTS_AT_ONCE, Bounds
 from guestpass.server.webhooks.posting import Received
 from guestpass.server.webhooks.sending import AT_ONCE_MAX, LEASE_MS, TO_ONE_MAX
-from webhooks.rig import OTHER_URL, REVOKED, URL, Server
+from webhooks.rig import OTHER_URL, REVOKED, URL, Log, Server
 
 ENGINES = EVERY_ENGINE
 DAY = 86_400
@@ -271,6 +271,31 @@ async def test_an_endpoint_that_fails_gets_one_attempt_at_a_time(world, server):
     world.clock.advance(seconds=6)
     assert [await server.sending.send_due() for _ in range(3)] == [1, 5, 0], "and all it can take when it is back"
     assert (await server.shown(endpoint)).failing_since_ms is None
+
+
+async def test_a_fault_in_following_the_log_holds_up_no_delivery(world):
+    """Nor does it end the sender, which tells of it and tries again."""
+
+    class Breaks(Log):
+        breaks = False
+
+        async def sealed_after(self, *args, **options):
+            if self.breaks:
+                raise RuntimeError("a fault of ours")
+            return await super().sealed_after(*args, **options)
+
+    server = Server(world, Breaks(world.clock))
+    await server.endpoint()
+    server.log.seal(server.issuer)
+    await server.dispatching.dispatch()
+    server.log.breaks = True
+    server.log.seal(server.issuer)
+    server.sending.start()
+    await server.receivers.until(1)
+    server.log.breaks = False
+    await server.receivers.until(2)
+    await server.sending.stop()
+    assert "webhooks_failed" in {line["event"] for line in world.log_lines}
 
 
 # Disabled

@@ -71,6 +71,24 @@ async def test_a_mint_is_told_with_the_id_of_its_session_to_who_chose_that(world
     assert len(receiver.got) == 2
 
 
+async def test_a_host_is_told_of_a_stolen_refresh_token_by_default(world, receiver):
+    """One event, which means that the session has ended; and never the token."""
+    body = {"url": f"http://127.0.0.1:{receiver.port}/hook"}
+    assert (await world.host.post(PATH, body)).status == 201
+    login = await world.host.login("ada")
+    stolen = login.refresh_token
+    await login.refresh()
+    await login.refresh()
+    reply = await world.http.post("/v1/auth/refresh", {"refreshToken": stolen})
+    assert reply.code == "REFRESH_TOKEN_REUSED"
+    await turn(world)
+    events = dict(told(receiver))
+    data = events["session.reuse_detected"]
+    assert (data["sessionId"], data["externalUserId"]) == (login.id, "ada")
+    assert "session.revoked" not in events
+    assert "gp_refresh" not in str(told(receiver))
+
+
 async def test_no_body_holds_a_credential_or_what_is_personal_beyond_the_hosts_own_ids(world, receiver):
     """Whatever is done, with every event chosen."""
     made = await endpoint_at(world, receiver, EVENTS)
