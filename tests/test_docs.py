@@ -22,7 +22,7 @@ ROOT = transcript.ROOT
 DOCS = ROOT / "docs"
 PYTHON_PAGES = (
     "quickstart.md", "python.md", "http.md", "security.md", "standard-clients.md", "verifier.md", "webhooks.md",
-    "cookies-and-csrf.md",
+    "cookies-and-csrf.md", "audit.md",
 )  # fmt: skip
 GENERATED_ROUTES = reference_pages.MARK
 _LINK = re.compile(r"(?<!`)!?\[[^\]]*\]\(([^)\s]+)\)")

@@ -64,21 +64,21 @@ async def test_mints_and_acts_are_chained(world):
     ada = await world.mint("ada", externalOrganizationId="acme")
     await world.mint("bob")
     await world.host.end(ada)
-    assert await world.service.sealing.seal() == len(await all_ids(world))
+    assert await world.service.audit.sealing.seal() == len(await all_ids(world))
     await check_whole(world)
     await world.live.mint("cy")
     await world.neighbour.mint("eve")
-    assert await world.service.sealing.seal() == 2
+    assert await world.service.audit.sealing.seal() == 2
     await check_whole(world)
     assert len((await chain(world))[0]) == 2
 
 
 async def test_nothing_new_is_no_batch(world):
     await world.mint("ada")
-    await world.service.sealing.seal()
+    await world.service.audit.sealing.seal()
     for seconds in (0, 1, 30, 3_600):
         world.clock.advance(seconds=seconds)
-        assert await world.service.sealing.seal() == 0
+        assert await world.service.audit.sealing.seal() == 0
     assert len((await chain(world))[0]) == 1
 
 
@@ -134,11 +134,11 @@ async def test_what_is_committed_late_or_by_a_clock_that_is_ahead_is_sealed_once
 
 async def test_the_quiet_hour_before_a_late_commit_changes_nothing(world):
     ada = await world.mint("ada")
-    await world.service.sealing.seal()
+    await world.service.audit.sealing.seal()
     world.clock.advance(seconds=3_600)
-    await world.service.sealing.seal()
+    await world.service.audit.sealing.seal()
     await insert(world, ada, world.clock() * 1000 - 18_000, bytes(10))
-    assert await world.service.sealing.seal() == 1
+    assert await world.service.audit.sealing.seal() == 1
     await check_whole(world)
 
 
@@ -156,7 +156,7 @@ async def test_servers_that_seal_at_once_seal_one_after_the_other(world):
 
 async def test_another_server_takes_over_from_one_that_is_gone(world):
     await world.mint("ada")
-    await world.service.sealing.seal()
+    await world.service.audit.sealing.seal()
     await world.mint("bob")
     other = Sealing(world.store, world.service.issuers, world.service.keyring)
     assert await other.seal() == 0, "the one who sealed last is at it"
@@ -170,11 +170,11 @@ async def test_a_rotated_key_goes_on_with_the_chain(world):
     issuer = await world.service.issuers.at("live")
     for _ in range(3):
         await world.mint("ada")
-        await world.service.sealing.seal()
+        await world.service.audit.sealing.seal()
         change = await world.service.rotation.rotate(issuer)
         last = change.keys.last(secret=False)
         world.clock.advance(milliseconds=max(0, last.signs_from_ms - change.keys.now_ms) + 1_000)
-    await world.service.sealing.seal()
+    await world.service.audit.sealing.seal()
     found, _, keys = await chain(world)
     assert len({heads.kid_of(batch.head) for batch in found}) == 4 == len(keys)
     await check_whole(world)
@@ -185,7 +185,7 @@ async def test_sessions_that_are_not_sealed_are_not_purged(world):
     world.clock.advance(seconds=400 * 86_400)
     await world.service.jobs.cleaning.purge()
     assert len(await world.host.sessions()) == 1
-    await world.service.sealing.seal()
+    await world.service.audit.sealing.seal()
     await world.service.jobs.cleaning.purge()
     assert await world.host.sessions() == []
 
@@ -194,7 +194,7 @@ async def test_a_store_that_is_older_than_its_log_begins_with_what_comes(world):
     """Its old sessions are not sealed, and do not wait to be purged for that."""
     ada = await world.mint("ada")
     await insert(world, ada, (world.clock() - 40 * 86_400) * 1000, bytes(10))
-    await world.service.sealing.seal()
+    await world.service.audit.sealing.seal()
     assert ids.decode("sess", ada.id) in await sealed_ids(world)
     assert len(await sealed_ids(world)) == len(await all_ids(world)) - 1
     await world.service.jobs.cleaning.purge()
@@ -204,17 +204,17 @@ async def test_a_store_that_is_older_than_its_log_begins_with_what_comes(world):
 async def test_the_feed_tells_every_event_once_and_in_order(world):
     issuer = world.host.issuer.number
     ada = await world.mint("ada", externalOrganizationId="acme")
-    await world.service.sealing.seal()
+    await world.service.audit.sealing.seal()
     start = await world.store.read(feed.end)
     for user in ("bob", "cy", "di"):
         world.clock.advance(milliseconds=1)
         await world.mint(user)
     await world.host.end(ada)
-    await world.service.sealing.seal()
+    await world.service.audit.sealing.seal()
     world.clock.advance(seconds=1)
     await world.neighbour.mint("eve")
     await world.mint("fay")
-    await world.service.sealing.seal()
+    await world.service.audit.sealing.seal()
     told, position = [], start
     while True:
         some = await world.store.read(lambda tx, at=position: feed.sealed_after(tx, at, 2, sessions_of={issuer}))
@@ -235,7 +235,7 @@ async def test_the_feed_tells_every_event_once_and_in_order(world):
 async def test_a_part_of_a_batch_is_found_by_any_position_in_it(world):
     ada = await world.mint("ada")
     await world.fill(ada, 20)
-    await world.service.sealing.seal()
+    await world.service.audit.sealing.seal()
     issuer, last = world.host.issuer.number, await world.store.read(feed.end)
     for position in range(last):
         some = await world.store.read(lambda tx, at=position: feed.sealed_after(tx, at, 100, sessions_of={issuer}))

@@ -44,6 +44,7 @@ HIS_OWN = {
     "GET /v1/session": [None],
     "DELETE /v1/session": [None],
     "GET /v1/api-keys": [None],
+    "GET /v1/audit-events": [None],
     "POST /v1/api-keys": [{"name": "ours"}],
     "GET /v1/webhook-endpoints": [None],
     "POST /v1/webhook-endpoints": [{"url": "https://hooks.example.com/guestpass"}],

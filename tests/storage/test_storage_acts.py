@@ -290,3 +290,14 @@ class TestRiders:
         writes = [(note, "a", [second]), (note, "b", [first, second]), (note, "c", [second, first])]
         outcomes = await gathered(store, gate, writes)
         assert [str(outcome) for outcome in outcomes] == ["second", "first", "second"]
+
+
+async def test_queries_of_different_shapes_are_each_read_as_what_they_are(store):
+    """One after the other on the same connections, row by row, also where nobody reads to the end."""
+    for _ in range(12):
+        for columns in ("1", "1, 2", "'a', 2, 3"):
+
+            async def read(tx, columns=columns):
+                return await anext(aiter(tx.each(f"SELECT {columns} UNION ALL SELECT {columns}")))
+
+            assert len(await store.read(read)) == columns.count(",") + 1

@@ -15,6 +15,13 @@ from guestpass.server.api_keys.routes import ApiKeyRoutes
 from guestpass.server.api_keys.service import SEALED_SECRETS, ApiKeys
 from guestpass.server.audit import feed as audit_feed
 from guestpass.server.audit import service as audit
+from guestpass.server.audit.checking import Checking
+from guestpass.server.audit.erasing import Erasing
+from guestpass.server.audit.listing import Listing
+from guestpass.server.audit.log import AuditLog
+from guestpass.server.audit.proving import Proving
+from guestpass.server.audit.retention import Retention
+from guestpass.server.audit.routes import AuditRoutes
 from guestpass.server.audit.sealing import Sealing
 from guestpass.server.clock import Clock, Entropy, EntropyPool, system_clock
 from guestpass.server.customers.service import Derivation
@@ -93,7 +100,7 @@ class Service:
     verifying: Verifying
     renewing: Renewing
     derivation: Derivation
-    sealing: Sealing
+    audit: AuditLog
     jobs: Jobs
     refusals: Refusals
     explaining: Explaining
@@ -161,8 +168,11 @@ async def open_service(
     rotation = _rotation(settings, store, sealer, entropy)
     webhooks = _webhooks(store, sealer, issuers, clock, entropy)
     feeds = (refusals.write, keeping.keep_up, renewing.erase_salts)
-    sealing = Sealing(store, issuers, keyring)
-    purges = (cleaning.purge, signed_requests.purge, refusals.purge, keeping.purge, webhooks.dispatching.purge)
+    sessions, sealing = Sessions(store, clock, store.tally), Sealing(store, issuers, keyring)
+    purges = (
+        cleaning.purge, signed_requests.purge, refusals.purge, keeping.purge, webhooks.dispatching.purge,
+        Retention(store, days=settings.audit_retention_days).purge,
+    )  # fmt: skip
     return Service(
         base_url=issuers.base_url,
         store=store,
@@ -172,13 +182,13 @@ async def open_service(
         keyring=keyring,
         rotation=rotation,
         minting=minting,
-        sessions=Sessions(store, clock, store.tally),
+        sessions=sessions,
         verifying=verifying,
         renewing=renewing,
         explaining=Explaining(verifying, refusals, clock),
         derivation=derivation,
         kept_answers=kept_answers,
-        sealing=sealing,
+        audit=_audit_log(store, sealing, cleaning, sessions),
         jobs=Jobs(cleaning, rotation, feeds, api_keys.write_uses, purges, sealing.seal),
         refusals=refusals,
         webhooks=webhooks,
@@ -206,6 +216,11 @@ async def _issuers(store: Store, settings: Settings, clock: Clock, entropy: Entr
 
 def _rotation(settings: Settings, store: Store, sealer: Sealer, entropy: Entropy) -> Rotation:
     return Rotation(store, sealer, entropy, algorithm=settings.signing_algorithm, key_days=settings.signing_key_days)
+
+
+def _audit_log(store: Store, sealing: Sealing, cleaning: Cleaning, sessions: Sessions) -> AuditLog:
+    checking, erasing = Checking(store, cleaning.edge), Erasing(store, sessions)
+    return AuditLog(sealing, Listing(store), checking, Proving(store), erasing)
 
 
 async def _full_keyring(keyring: Keyring, issuers: Issuers) -> Keyring:
@@ -237,6 +252,7 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
     lists = StatusListRoutes(service.issuers, Publishing(service.store, service.keyring, service.clock))
     standard = StandardRoutes(service.verifying, service.issuers, service.refusals)
     webhooks = WebhookRoutes(service.webhooks.endpoints, service.issuers, service.webhooks.wishes)
+    audit_events = AuditRoutes(service.audit.listing)
     table = RouteTable(
         [
             *sessions.table(),
@@ -244,6 +260,7 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
             *api_keys.table(),
             *standard.table(),
             *webhooks.table(),
+            *audit_events.table(),
             *oauth.table(),
             *signing_keys.table(),
             *lists.table(),

@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError
 
 from guestpass.server import credentials
 from guestpass.server.api_keys import commands as api_keys
+from guestpass.server.audit import commands as audit
 from guestpass.server.command_line import EXPECTED_ERRORS, OK, USAGE, exit_code_of
 from guestpass.server.operate import commands as operate
 from guestpass.server.operate import logs, store_commands
@@ -31,6 +32,7 @@ for group in (
     sessions.tokens_app,
     sessions.sessions_app,
     webhooks.app,
+    audit.app,
     operate.config_app,
     store_commands.master_key_app,
     store_commands.db_app,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from guestpass.core import ids
-from guestpass.server.audit.packed import split
+from guestpass.server.audit.packed import PackedIds, split
 from guestpass.server.storage.store import Transaction
 
 
@@ -34,6 +36,7 @@ class Part(NamedTuple):
     salts: bytes
 
 
+_LATE_MS_MAX = 24 * 3600 * 1000  # a part spans less, however long the sealer was away
 _BATCH = ", ".join(Batch._fields)
 _PART = ", ".join(Part._fields)
 
@@ -41,6 +44,63 @@ _PART = ", ".join(Part._fields)
 async def last(tx: Transaction) -> Batch | None:
     row = await tx.fetch_one(f"SELECT {_BATCH} FROM audit_batches ORDER BY number DESC LIMIT 1")  # noqa: S608
     return Batch(*row) if row else None
+
+
+async def first(tx: Transaction) -> Batch | None:
+    """Return the oldest batch that is kept."""
+    row = await tx.fetch_one(f"SELECT {_BATCH} FROM audit_batches ORDER BY number LIMIT 1")  # noqa: S608
+    return Batch(*row) if row else None
+
+
+async def numbered(tx: Transaction, number: int) -> Batch | None:
+    row = await tx.fetch_one(f"SELECT {_BATCH} FROM audit_batches WHERE number = ?", (number,))  # noqa: S608
+    return Batch(*row) if row else None
+
+
+async def parts_of(tx: Transaction, batch: Batch) -> list[Part]:
+    """Return what a batch holds, in the order of its leaves."""
+    rows = await tx.fetch(
+        f"SELECT {_PART} FROM audit_leaves WHERE first_leaf >= ? AND first_leaf < ? ORDER BY first_leaf",  # noqa: S608
+        (batch.first_leaf, batch.first_leaf + batch.leaves),
+    )
+    return [Part(*row) for row in rows]
+
+
+async def part_with(tx: Transaction, source: int, found: bytes) -> Part | None:
+    """Return the part that holds a leaf, by its id."""
+    beyond = ids.first_of(ids.unix_ms_of(found) + _LATE_MS_MAX)
+    rows = tx.each(
+        f"SELECT {_PART} FROM audit_leaves WHERE source = ?1 AND last_id >= ?2 AND last_id < ?3 AND first_id <= ?2"  # noqa: S608
+        " ORDER BY last_id",
+        (source, found, beyond),
+    )
+    async for row in rows:
+        part = Part(*row)
+        if PackedIds(part.ids).find(found) is not None:
+            return part
+    return None
+
+
+async def key_of(tx: Transaction, kid: str) -> dict[str, str] | None:
+    """Return the public JWK of a key that signed heads."""
+    row = await tx.fetch_one("SELECT public_jwk FROM audit_keys WHERE kid = ?", (kid,))
+    return None if row is None else msgspec.json.decode(row[0], type=dict[str, str])
+
+
+async def put_salts(tx: Transaction, part: Part, salts: bytes) -> None:
+    await tx.execute(
+        "UPDATE audit_leaves SET salts = ? WHERE source = ? AND first_leaf = ?", (salts, part.source, part.first_leaf)
+    )
+
+
+async def drop(tx: Transaction, batch: Batch, parts: Sequence[Part]) -> int:
+    """Forget a batch; return how many rows went."""
+    gone = await tx.execute("DELETE FROM audit_batches WHERE number = ?", (batch.number,))
+    for part in parts:
+        gone += await tx.execute(
+            "DELETE FROM audit_leaves WHERE source = ? AND first_leaf = ?", (part.source, part.first_leaf)
+        )
+    return gone
 
 
 async def add(tx: Transaction, batch: Batch, parts: Sequence[Part]) -> None:
@@ -80,7 +140,17 @@ async def ids_in(tx: Transaction, stretch: Stretch, start: int, count: int) -> l
     return split(packed, ids.ID_BYTES)
 
 
-async def sealed_ids(tx: Transaction, source: int, low: bytes) -> list[bytes]:
-    """Return the packed ids of every part of a source that may hold ids from ``low`` on."""
-    rows = await tx.fetch("SELECT ids FROM audit_leaves WHERE source = ? AND last_id >= ?", (source, low))
+async def sealed_ids(tx: Transaction, source: int, low: bytes, high: bytes = ids.AFTER_ALL) -> list[bytes]:
+    """Return the packed ids of every part of a source that may hold ids from ``low`` up to ``high``."""
+    rows = await tx.fetch(
+        "SELECT ids FROM audit_leaves WHERE source = ? AND last_id >= ? AND first_id <= ?", (source, low, high)
+    )
     return [row[0] for row in rows]
+
+
+async def number_around(tx: Transaction, source: int, found: bytes) -> int | None:
+    """Return the number of the batch that an id would stand in."""
+    row = await tx.fetch_one(
+        "SELECT batch FROM audit_leaves WHERE source = ? AND last_id >= ? ORDER BY last_id LIMIT 1", (source, found)
+    )
+    return row[0] if row else None

@@ -81,7 +81,12 @@ async def _events(tx: Transaction, stretch: Stretch, start: int, some: Sequence[
         recorded = await sql.events_of(tx, some)
         return [of_event(recorded[one], position) for one, position in positions.items() if one in recorded]
     rows = await minted.rows(tx, stretch.source, some)
-    return [_of_session(rows[one], position) for one, position in positions.items() if one in rows]
+    renewable = await minted.renewable_among(tx, stretch.source, list(rows))
+    return [
+        _of_session(rows[one], position, renewable=one in renewable)
+        for one, position in positions.items()
+        if one in rows
+    ]
 
 
 def of_event(row: EventRow, position: int) -> SealedEvent:
@@ -101,7 +106,7 @@ def of_event(row: EventRow, position: int) -> SealedEvent:
     )
 
 
-def _of_session(row: SessionRow, position: int) -> SealedEvent:
+def _of_session(row: SessionRow, position: int, *, renewable: bool) -> SealedEvent:
     return SealedEvent(
         position=position,
         id=row.public_id,
@@ -112,7 +117,7 @@ def _of_session(row: SessionRow, position: int) -> SealedEvent:
         request_id=None,
         targets=(row.public_id, ids.encode_again(customers.WORD, row.customer_id)),
         detail={
-            "renewable": False,
+            "renewable": renewable,
             "format": row.format,
             "allowedOperations": operations.names_of(row.scope),
             "issuedAt": times.of_seconds(row.issued_at),

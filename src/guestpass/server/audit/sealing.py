@@ -22,13 +22,12 @@ from guestpass.core.jose.jwk import SigningKey
 from guestpass.server.audit import batches, sql
 from guestpass.server.audit.batches import Batch, Part
 from guestpass.server.audit.packed import SealedIds
-from guestpass.server.audit.service import WINDOW_MS, edge_ms
-from guestpass.server.audit.sources import Events, Leaf, Names, Sessions, Source
+from guestpass.server.audit.service import WINDOW_MS, edge_ms, erasures, lock_chain
+from guestpass.server.audit.sources import Leaf, Names, Source, sources
 from guestpass.server.projects import service as projects
 from guestpass.server.projects.service import Issuers
-from guestpass.server.sessions import minted
 from guestpass.server.signing_keys.service import Keyring
-from guestpass.server.storage.store import Locks, Store, Transaction
+from guestpass.server.storage.store import Store, Transaction
 
 LEAVES_MAX = 4_096  # of one batch: some megabytes, and no act of the writer is long
 ROWS_AT_ONCE = 250
@@ -48,7 +47,10 @@ class _Found(NamedTuple):
 
 
 class _Look(NamedTuple):
+    """What is to be done. ``erasures``: how many there had been; see ``service.note_erasure``."""
+
     last: Batch | None
+    erasures: int
     now_ms: int
     found: list[_Found]
 
@@ -58,9 +60,13 @@ class _Look(NamedTuple):
 
 
 class _Sealed(NamedTuple):
-    """What is to be written: ``batch`` is None where only edges move. ``after``: the number of the batch before."""
+    """What is to be written: ``batch`` is None where only edges move.
+
+    It is written only where ``after`` is the number of the last batch, and nothing was erased since the look.
+    """
 
     after: int
+    erasures: int
     batch: Batch | None
     parts: list[Part]
     edges: list[tuple[int, int]]
@@ -91,7 +97,7 @@ class Sealing:
             key = (await self._keyring.of(issuer)).list_signer.key
             sealed = _sealed(look, self._sealer, issuer.url, key)
             if not await self._store.write(_write_each, sealed):
-                return total  # another server was first
+                return total  # another server was first, or something was erased meanwhile
             total += look.size
             if all(found.is_all for found in look.found):
                 return total
@@ -104,9 +110,8 @@ class Sealing:
         if last is not None and last.sealer != self._sealer and 0 <= now_ms - last.sealed_at_ms < HELD_MS:
             return None
         names, edges = await projects.issuer_names(tx), await sql.edges(tx)
-        look = _Look(last, now_ms, [])
-        sources: list[Source] = [Events(), *(Sessions(issuer) for issuer in await minted.issuers(tx))]
-        for source in sources:
+        look = _Look(last, await erasures(tx), now_ms, [])
+        for source in await sources(tx):
             room = self._leaves_max - look.size
             if room <= 0:
                 break
@@ -151,7 +156,7 @@ def _sealed(look: _Look, sealer: bytes, issuer_url: str, key: SigningKey) -> _Se
     after = look.last.number if look.last else 0
     hashes = [leaf.hash for found in look.found for leaf in found.leaves]
     if not hashes:
-        return _Sealed(after, None, [], edges, key)
+        return _Sealed(after, look.erasures, None, [], edges, key)
     number = after + 1
     first = look.last.first_leaf + look.last.leaves if look.last else 0
     head = Head(
@@ -164,7 +169,7 @@ def _sealed(look: _Look, sealer: bytes, issuer_url: str, key: SigningKey) -> _Se
         sealed_at=times.of_milliseconds(look.now_ms),
     )
     batch = Batch(number, first, len(hashes), look.now_ms, sealer, heads.sign(head, key))
-    return _Sealed(after, batch, list(_parts(number, first, look.found)), edges, key)
+    return _Sealed(after, look.erasures, batch, list(_parts(number, first, look.found)), edges, key)
 
 
 def _parts(number: int, first: int, sources: Sequence[_Found]) -> Iterator[Part]:
@@ -180,15 +185,15 @@ def _parts(number: int, first: int, sources: Sequence[_Found]) -> Iterator[Part]
 
 
 async def _write_each(tx: Transaction, items: list[_Sealed]) -> list[bool]:
-    """Write batches, each where it follows the last one; say of each whether it did."""
-    await tx.lock(Locks.AUDIT, [0])
+    """Write batches, each where it still holds what is to follow the last one; say of each whether it did."""
+    await lock_chain(tx)
     outcomes: list[bool] = []
     for sealed in items:
         last = await batches.last(tx)
-        follows = (last.number if last else 0) == sealed.after
-        if follows:
+        holds = (last.number if last else 0, await erasures(tx)) == (sealed.after, sealed.erasures)
+        if holds:
             await _write(tx, sealed)
-        outcomes.append(follows)
+        outcomes.append(holds)
     return outcomes
 
 

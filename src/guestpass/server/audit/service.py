@@ -22,7 +22,7 @@ from guestpass.server.audit.model import (
     Where,
 )
 from guestpass.server.storage import facts
-from guestpass.server.storage.store import Transaction
+from guestpass.server.storage.store import Locks, Transaction
 
 __all__ = [
     "COMMAND_LINE", "NOWHERE", "STORE", "SYSTEM", "WORD", "Action", "AuditEvent", "Where", "begin", "edge_ms", "record",
@@ -31,6 +31,7 @@ __all__ = [
 # What is committed later than that after its id was made is missed by the sealer. A server's clock may be 5 s off, a
 # mint whose id is 5 s old takes a new one, and no transaction lives longer than 8 s.
 WINDOW_MS = 20_000
+_ERASURES = "audit_erasures"
 BEGINS = "audit_begins_ms"  # the name of a fact of the store
 
 _json = msgspec.json.Encoder(order="deterministic")
@@ -61,6 +62,22 @@ async def begin(tx: Transaction) -> None:
         await facts.put(tx, BEGINS, str(await tx.now_ms() - WINDOW_MS).encode())
 
 
+async def erasures(tx: Transaction) -> int:
+    """Return how often something sealed, or about to be, was erased."""
+    return int(await facts.get(tx, _ERASURES) or 0)
+
+
+async def lock_chain(tx: Transaction) -> None:
+    """Take the turn of who writes to the chain."""
+    await tx.lock(Locks.AUDIT, [0])
+
+
+async def note_erasure(tx: Transaction) -> None:
+    """Let a sealer that read rows before this transaction read them again: they say less now."""
+    await lock_chain(tx)
+    await facts.put(tx, _ERASURES, str(await erasures(tx) + 1).encode())
+
+
 async def edge_ms(tx: Transaction, source: int) -> int:
     """Return the milliseconds below which nothing of a source waits to be sealed.
 
@@ -69,6 +86,11 @@ async def edge_ms(tx: Transaction, source: int) -> int:
     edge = await sql.edge_ms(tx, source)
     if edge is not None or source == STORE:
         return edge or 0
+    return await begins_ms(tx)
+
+
+async def begins_ms(tx: Transaction) -> int:
+    """Return the milliseconds from which on sessions are in the chain."""
     begins = await facts.get(tx, BEGINS)
     return 0 if begins is None else int(begins)
 

@@ -20,6 +20,7 @@ from guestpass.server.storage.store import Transaction
 
 SALTS_BYTES = 2 * SALT_BYTES  # of a leaf: for the user and for the organization of a session; an event has its own
 NO_SALTS = bytes(SALTS_BYTES)
+_NOBODY = ("", "")  # the name of an issuer whose project is gone
 Names: TypeAlias = Mapping[int, tuple[str, str]]  # project id and environment by number of the issuer
 
 
@@ -55,9 +56,24 @@ class Source(Protocol):
 
     async def leaves_again(
         self, tx: Transaction, some: Sequence[bytes], names: Names, salts: Sequence[bytes]
-    ) -> dict[bytes, Leaf]:
+    ) -> dict[bytes, Again]:
         """Make the leaves that rows must have had by what they say now; of those that are gone, none."""
         ...
+
+
+class Again(NamedTuple):
+    """A leaf that was made again from its row.
+
+    Args:
+        personal: By field, salt in hexadecimal and value: what is not erased.
+        is_erased: Whether something personal was erased, so that its commitments stand for themselves.
+        holds: False where what is personal is not what was committed to.
+    """
+
+    leaf: Leaf
+    personal: Mapping[str, tuple[str, str]]
+    is_erased: bool = False
+    holds: bool = True
 
 
 class Events:
@@ -82,8 +98,8 @@ class Events:
         some: Sequence[bytes],
         names: Names,
         salts: Sequence[bytes],  # noqa: ARG002
-    ) -> dict[bytes, Leaf]:
-        return {one: Leaf(one, event_leaf(row, names)) for one, row in (await sql.events_of(tx, some)).items()}
+    ) -> dict[bytes, Again]:
+        return {one: _event_again(row, names) for one, row in (await sql.events_of(tx, some)).items()}
 
 
 class Sessions:
@@ -103,20 +119,32 @@ class Sessions:
         rows = await minted.rows(tx, self.number, some)
         salts = os.urandom(SALTS_BYTES * len(some))
         return [
-            _session_leaf(rows[one], names[self.number], salts[place * SALTS_BYTES : (place + 1) * SALTS_BYTES])
+            _session_leaf(
+                rows[one], names.get(self.number, _NOBODY), salts[place * SALTS_BYTES : (place + 1) * SALTS_BYTES]
+            )
             for place, one in enumerate(some)
         ]
 
     async def leaves_again(
         self, tx: Transaction, some: Sequence[bytes], names: Names, salts: Sequence[bytes]
-    ) -> dict[bytes, Leaf]:
-        rows, name = await minted.rows(tx, self.number, some), names[self.number]
+    ) -> dict[bytes, Again]:
+        rows, name = await minted.rows(tx, self.number, some), names.get(self.number, _NOBODY)
         salts_of = dict(zip(some, salts, strict=True))
         erased = await sql.erased_of(tx, self.number, [one for one in rows if salts_of[one] == NO_SALTS])
         return {
-            one: _erased_leaf(row, name, erased[one]) if one in erased else _session_leaf(row, name, salts_of[one])
+            one: _erased_again(row, name, erased[one]) if one in erased else _session_again(row, name, salts_of[one])
             for one, row in rows.items()
         }
+
+
+async def sources(tx: Transaction) -> list[Source]:
+    """Return every source there is, the events first."""
+    return [Events(), *(Sessions(issuer) for issuer in await minted.issuers(tx))]
+
+
+def source_of(number: int) -> Source:
+    """Return the source of that number."""
+    return Events() if number == STORE else Sessions(number)
 
 
 def event_leaf(row: EventRow, names: Names) -> bytes:
@@ -135,14 +163,34 @@ def event_leaf(row: EventRow, names: Names) -> bytes:
     ).encode()
 
 
+def _event_again(row: EventRow, names: Names) -> Again:
+    leaf, commitments = Leaf(row.id, event_leaf(row, names)), msgspec.json.decode(row.commitments)
+    if row.personal is None:
+        return Again(leaf, {}, is_erased=bool(commitments))
+    personal = msgspec.json.decode(row.personal, type=dict[str, tuple[str, str]])
+    holds = commitments == {
+        name: commitment(bytes.fromhex(salt), name, value) for name, (salt, value) in personal.items()
+    }
+    return Again(leaf, personal, holds=holds)
+
+
+def _session_again(row: SessionRow, name: tuple[str, str], salts: bytes) -> Again:
+    its_own = (salts[:SALT_BYTES].hex(), salts[SALT_BYTES:].hex())  # in the order of the fields
+    personal = {
+        field: (salt, value) for salt, (field, value) in zip(its_own, minted.personal_of(row).items(), strict=False)
+    }
+    return Again(_session_leaf(row, name, salts), personal)
+
+
+def _erased_again(row: SessionRow, name: tuple[str, str], commitments: Sequence[str | None]) -> Again:
+    user, organization = commitments
+    leaf = Leaf(row.id, minted.leaf_of(row, *name, user or "", organization).encode())
+    return Again(leaf, {}, is_erased=True, holds=minted.is_erased(row))
+
+
 def _session_leaf(row: SessionRow, name: tuple[str, str], salts: bytes) -> Leaf:
     user, organization = commitments_of(row, salts)
     return Leaf(row.id, minted.leaf_of(row, *name, user, organization).encode(), salts)
-
-
-def _erased_leaf(row: SessionRow, name: tuple[str, str], commitments: Sequence[str | None]) -> Leaf:
-    user, organization = commitments
-    return Leaf(row.id, minted.leaf_of(row, *name, user or "", organization).encode())
 
 
 def commitments_of(row: SessionRow, salts: bytes) -> tuple[str, str | None]:

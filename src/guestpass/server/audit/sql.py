@@ -41,6 +41,74 @@ async def events_of(tx: Transaction, event_ids: Sequence[bytes]) -> dict[bytes, 
     return {row.id: row for row in (EventRow(*columns) for columns in rows)}
 
 
+async def newest(
+    tx: Transaction, issuers: Sequence[int] | None, below: bytes, limit: int, action: str | None, target: str | None
+) -> list[EventRow]:
+    """Return up to ``limit`` events below ``below``, newest first, as far as they fit all that is named."""
+    found: list[EventRow] = []
+    for issuer in [None] if issuers is None else issuers:
+        where: list[str] = ["id < ?"]
+        parameters: list[object] = [below]
+        for clause, value in (
+            ("issuer = ?", issuer),
+            ("action = ?", action),
+            ("id IN (SELECT t.id FROM audit_targets t WHERE t.issuer = audit_events.issuer AND t.target = ?)", target),
+        ):
+            if value is not None:
+                where.append(clause)
+                parameters.append(value)
+        rows = await tx.fetch(
+            f"SELECT {_COLUMNS} FROM audit_events WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?",  # noqa: S608
+            (*parameters, limit),
+        )
+        found += [EventRow(*row) for row in rows]
+    return sorted(found, key=lambda row: row.id, reverse=True)[:limit]
+
+
+async def with_target(tx: Transaction, issuer: int, target: str) -> list[bytes]:
+    """Return the ids of the events that name a target."""
+    rows = await tx.fetch("SELECT id FROM audit_targets WHERE issuer = ? AND target = ?", (issuer, target))
+    return [row[0] for row in rows]
+
+
+async def erase(tx: Transaction, event_ids: Sequence[bytes]) -> int:
+    """Forget what events say of a person; return of how many something was left to forget."""
+    gone = 0
+    for event_id in event_ids:
+        gone += await tx.execute(
+            "UPDATE audit_events SET personal = NULL WHERE id = ? AND personal IS NOT NULL AND personal <> '{}'",
+            (event_id,),
+        )
+    return gone
+
+
+async def drop(tx: Transaction, event_ids: Sequence[bytes]) -> int:
+    """Drop events, and what they are found by; return how many rows went."""
+    gone = 0
+    for row in (await events_of(tx, event_ids)).values():
+        for target in msgspec.json.decode(row.targets, type=set[str]):
+            gone += await tx.execute(
+                "DELETE FROM audit_targets WHERE issuer = ? AND target = ? AND id = ?", (row.issuer, target, row.id)
+            )
+        gone += await tx.execute("DELETE FROM audit_events WHERE id = ?", (row.id,))
+    return gone
+
+
+async def keep_commitments(tx: Transaction, issuer: int, session_id: bytes, commitments: Sequence[str | None]) -> None:
+    """Keep what stands in for the salts of a session that is being erased."""
+    await tx.execute(
+        "INSERT INTO audit_erased (issuer, id, commitments) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (issuer, session_id, msgspec.json.encode(commitments).decode()),
+    )
+
+
+async def drop_commitments(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> int:
+    gone = 0
+    for session_id in await erased_of(tx, issuer, session_ids):
+        gone += await tx.execute("DELETE FROM audit_erased WHERE issuer = ? AND id = ?", (issuer, session_id))
+    return gone
+
+
 async def erased_of(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> dict[bytes, list[str | None]]:
     """Return the commitments that were kept of sessions whose person was forgotten."""
     if not session_ids:

@@ -14,6 +14,7 @@ __all__ = [
     "Sighting",
     "block",
     "blocked_among",
+    "erase",
     "is_blocked",
     "is_recorded",
     "record",
@@ -37,6 +38,11 @@ async def record(tx: Transaction, sighting: Sighting) -> None:
 async def remember(tx: Transaction, issuer: int, customer_id: bytes, external_user_id: str, *, now: int) -> None:
     """Record that a customer exists, without saying more of him than is known."""
     await sql.add_if_new(tx, issuer, customer_id, external_user_id, now=now)
+
+
+async def erase(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
+    """Forget what is recorded of a customer; a block stays. Say whether there was something."""
+    return await sql.erase(tx, issuer, customer_id)
 
 
 async def is_recorded(tx: Transaction, issuer: int, customer_id: bytes) -> bool:

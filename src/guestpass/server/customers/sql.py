@@ -33,6 +33,11 @@ async def add_if_new(tx: Transaction, issuer: int, customer_id: bytes, external_
     )
 
 
+async def erase(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
+    gone = await tx.execute("DELETE FROM customers WHERE issuer = ? AND id = ?", (issuer, customer_id))
+    return gone > 0
+
+
 async def is_recorded(tx: Transaction, issuer: int, customer_id: bytes) -> bool:
     row = await tx.fetch_one("SELECT 1 FROM customers WHERE issuer = ? AND id = ?", (issuer, customer_id))
     return row is not None

@@ -111,6 +111,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     session_retention_days: Annotated[
         int, Meta(ge=1, le=3650, description="How long a session is kept after its end, at least.")
     ] = 30
+    audit_retention_days: Annotated[
+        int, Meta(ge=1, le=36_500, description="How long events stay in the [audit log](audit.md), at least.")
+    ] = 90
     trusted_proxies: Annotated[
         str,
         Meta(

@@ -110,6 +110,10 @@ class Issuers:
         """Return every project, oldest first."""
         return await self._store.read(sql.all_of_them)
 
+    async def names(self) -> dict[int, tuple[str, Environment]]:
+        """Return (project id, environment) of every issuer, by its number."""
+        return await self._store.read(issuer_names)
+
     async def numbers(self) -> list[int]:
         """Return the number of every issuer there is."""
         return [model.issuer_number(project, each) for project in await self.projects() for each in ENVIRONMENTS]

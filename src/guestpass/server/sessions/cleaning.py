@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from guestpass.core import ids
+from guestpass.core.bounds import LIFE_SECONDS_MAX
 from guestpass.server.audit import service as audit
 from guestpass.server.clock import Clock
 from guestpass.server.revocation import service as revocation
@@ -64,6 +65,11 @@ class Cleaning:
         for issuer in await self._store.read(_issuers_with_anything):
             total += await batch_by_batch(self._store, act, issuer)
         return total
+
+    def edge(self) -> bytes:
+        """Return the id above which no session goes, whatever the longest life is: see ``_purge_batch``."""
+        kept_seconds = self._retention_days * _DAY_SECONDS + LIFE_SECONDS_MAX
+        return ids.first_of(max(0, int((self._clock() - kept_seconds) * 1000)))
 
     async def _retire_lists(self) -> int:
         now = int(self._clock())

@@ -8,7 +8,7 @@ from guestpass.core import ids
 from guestpass.core.audit.leaves import SessionLeaf
 from guestpass.server.api_keys import service as api_keys
 from guestpass.server.customers import service as customers
-from guestpass.server.sessions import sql
+from guestpass.server.sessions import index, sql
 from guestpass.server.sessions.model import SessionRow
 from guestpass.server.storage.store import Transaction
 
@@ -34,6 +34,31 @@ async def ids_from(tx: Transaction, issuer: int, low: bytes) -> AsyncIterator[by
 async def rows(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> dict[bytes, SessionRow]:
     """Return those of many that are there, by id."""
     return await sql.rows_of(tx, issuer, session_ids)
+
+
+async def renewable_among(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> set[bytes]:
+    """Return those of many that are renewable: their mint was a login."""
+    return await sql.renewable_among(tx, issuer, session_ids) if session_ids else set()
+
+
+async def ids_of_customer(tx: Transaction, issuer: int, customer_id: bytes, *, below: bytes, most: int) -> list[bytes]:
+    """Return up to ``most`` of a customer's sessions below ``below``, newest first."""
+    found: list[bytes] = []
+    async for session_id in index.newest_first(tx, issuer, customer_id, below=below):
+        found.append(session_id)
+        if len(found) == most:
+            break
+    return found
+
+
+def is_erased(row: SessionRow) -> bool:
+    """Say whether a session's row says nothing of a person any more. No user has the empty id."""
+    return row.external_user_id == "" and row.external_organization_id is None
+
+
+async def erase(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> None:
+    """Forget what sessions say of their person, and their metadata. They must have ended."""
+    await sql.erase(tx, issuer, session_ids)
 
 
 def personal_of(row: SessionRow) -> dict[str, str]:

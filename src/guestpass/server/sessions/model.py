@@ -18,7 +18,7 @@ Format = Literal["jwt", "opaque"]
 
 
 class SessionRow(NamedTuple):
-    """The hot row, in the order of its columns. Written once, never changed."""
+    """The hot row, in the order of its columns. Written once, and never changed but to forget a person."""
 
     issuer: int
     id: bytes

@@ -181,6 +181,23 @@ async def rows_of(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) ->
     return {row.id: row for row in (SessionRow(*columns) for columns in rows)}
 
 
+async def erase(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> None:
+    """Empty what rows say of a person, from where they were refreshed too, and drop the sessions' metadata."""
+    for session_id in session_ids:
+        await tx.execute(
+            "UPDATE sessions SET external_user_id = '', external_organization_id = NULL WHERE issuer = ? AND id = ?",
+            (issuer, session_id),
+        )
+        await tx.execute("DELETE FROM session_metadata WHERE issuer = ? AND id = ?", (issuer, session_id))
+        await tx.execute("UPDATE renewals SET recent = ? WHERE issuer = ? AND id = ?", (b"", issuer, session_id))
+
+
+async def renewable_among(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> set[bytes]:
+    """Return those of many that are renewable."""
+    rows = await tx.fetch_among("SELECT id FROM renewals WHERE issuer = ? AND id IN (?*)", (issuer,), session_ids)
+    return {row[0] for row in rows}
+
+
 async def issuers_with_sessions(tx: Transaction) -> list[int]:
     return await distinct.values(tx, "sessions", "issuer")
 

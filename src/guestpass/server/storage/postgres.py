@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
+from zlib import crc32
 
 import asyncpg
 
@@ -115,7 +116,8 @@ class PostgresTransaction:
 
     async def each(self, sql: str, parameters: Row = ()) -> AsyncIterator[Row]:
         self._cursors += 1
-        cursor = f"rows_{self._cursors}"
+        # A FETCH is kept prepared under its text, with the shape of its rows: one name for each query, and for no other.
+        cursor = f"rows_{self._cursors}_{crc32(sql.encode())}"
         await self._connection.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR {to_postgres(sql)}", *parameters)
         while records := await self._connection.fetch(f"FETCH {ROWS_AHEAD} FROM {cursor}"):
             for record in records:
