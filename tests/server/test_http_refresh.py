@@ -465,7 +465,7 @@ class TestWhatElseKnowsRenewableSessions:
         assert len(await rows(world, "renewals")) == 2
         assert (await world.host.session(bob))["status"] == "expired"
         world.clock.advance(seconds=30 * DAY + retention)
-        while await world.service.sealing.seal():
+        while await world.service.audit.sealing.seal():
             pass
         await world.service.jobs.purge()
         assert await rows(world, "renewals") == []

@@ -32,7 +32,7 @@ async def endpoint_at(world, receiver, events, host=None):
 
 async def turn(world):
     """Seal, queue and send until there is nothing more; what jobs and the sender do by themselves in a server."""
-    await world.service.sealing.seal()
+    await world.service.audit.sealing.seal()
     await world.service.webhooks.dispatching.dispatch()
     while await world.service.webhooks.sending.send_due():
         pass
@@ -139,7 +139,7 @@ async def test_a_mint_and_another_endpoint_do_not_wait_for_a_receiver_that_hangs
         await endpoint_at(world, receiver, ["session.revoked"])
         for _ in range(12):
             await world.host.end(await world.mint("ada"))
-        await world.service.sealing.seal()
+        await world.service.audit.sealing.seal()
         await world.service.webhooks.dispatching.dispatch()
         world.service.webhooks.sending.start()
         async with asyncio.timeout(TOTAL_SECONDS - 5):  # before the slow one is given up
@@ -155,7 +155,7 @@ async def test_a_store_that_is_opened_again_goes_on_with_what_waited(tmp_path, r
     async with World.opened(path) as world:
         await endpoint_at(world, receiver, ["session.revoked"])
         await world.host.end(await world.mint("ada"))
-        await world.service.sealing.seal()
+        await world.service.audit.sealing.seal()
         await world.service.webhooks.dispatching.dispatch()
         await world.host.end(await world.mint("bob"))
     async with World.opened(path, seed=8) as world:
