@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 
 from guestpass.server.storage import migrate
-from guestpass.server.storage.postgres import _BEGIN, PostgresStore, PostgresTransaction
+from guestpass.server.storage.postgres import _BEGIN, PostgresStore
 from guestpass.server.storage.sqlite import MEMORY, SqliteStore, SqliteTransaction
 
 SQLITE, POSTGRESQL = EVERY_ENGINE = ("sqlite", "postgresql")
@@ -63,6 +63,10 @@ END $$
 """.replace("HEAD", migrate.HEAD)
 
 
+class _RollBack(Exception):
+    pass
+
+
 @contextlib.asynccontextmanager
 async def transaction(store):
     """A transaction of which nothing remains."""
@@ -74,9 +78,10 @@ async def transaction(store):
             finally:
                 connection.execute("ROLLBACK")
     else:
-        async with store._writers.lent(_BEGIN) as connection:
-            yield PostgresTransaction(connection, None, {})
-            await connection.execute("ROLLBACK")
+        with contextlib.suppress(_RollBack):
+            async with store._transaction(store._writers, _BEGIN) as tx:
+                yield tx
+                raise _RollBack
 
 
 async def at_once(store, act):

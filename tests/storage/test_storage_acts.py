@@ -86,11 +86,12 @@ async def note(tx, words):
 
 
 async def echo(tx, items):
+    await tx.fetch_one("SELECT 1")  # on PostgreSQL an act that asks nothing opens no transaction
     return items
 
 
 async def other_echo(tx, items):
-    return items
+    return await echo(tx, items)
 
 
 async def break_on_poison(tx, words):

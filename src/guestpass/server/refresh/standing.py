@@ -15,7 +15,7 @@ from guestpass.server.refresh import recording, sql
 from guestpass.server.refresh.model import SessionKey, Standing, Use
 from guestpass.server.revocation import service as revocation
 from guestpass.server.sessions import service as sessions
-from guestpass.server.storage.store import Transaction
+from guestpass.server.storage.store import Transaction, together
 
 REUSE = "refresh token reuse"  # revokedBy of a session that ended because an old token was shown
 
@@ -37,10 +37,15 @@ async def locked(tx: Transaction, keys: Sequence[SessionKey], *, cuts: bool = Fa
 
 
 async def _of_issuer(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> dict[SessionKey, Standing]:
-    renewals = await sql.renewals_of(tx, issuer, session_ids)
-    found = [known for known in await sessions.known_among(tx, issuer, session_ids) if known.row.id in renewals]
-    blocked = await customers.blocked_among(tx, {(issuer, known.row.customer_id) for known in found})
-    ceilings = await api_keys.ceilings_of(tx, {known.row.api_key_id for known in found}) if found else {}
+    renewals, known_now = await together(
+        tx, sql.renewals_of(tx, issuer, session_ids), sessions.known_among(tx, issuer, session_ids)
+    )
+    found = [known for known in known_now if known.row.id in renewals]
+    blocked, ceilings = await together(
+        tx,
+        customers.blocked_among(tx, {(issuer, known.row.customer_id) for known in found}),
+        api_keys.ceilings_of(tx, {known.row.api_key_id for known in found}),
+    )
     return {
         (issuer, known.row.id): Standing(
             known=known,

@@ -29,7 +29,7 @@ from guestpass.server.sessions.model import Credential, Made, Mint, SessionRow, 
 from guestpass.server.sessions.policy import Plan, plan
 from guestpass.server.sessions.retelling import living, made_of, token_again
 from guestpass.server.signing_keys.service import Keyring, Signer
-from guestpass.server.storage.store import Riders, Store, Transaction
+from guestpass.server.storage.store import Riders, Store, Transaction, together
 
 LATE_MS = 5_000  # a mint that waited longer for its transaction takes a new id; see ``audit.service.WINDOW_MS``
 
@@ -190,10 +190,12 @@ class Minting:
     async def _commit(self, tx: Transaction, mints: list[Mint]) -> list[Struct | Exception]:
         """Decide and write every mint that waits, in one transaction."""
         await revocation.lock_issuers(tx, {mint.row.issuer for mint in mints}, shared=True)
-        now = self._clock()
-        refused = await api_keys.refusals(tx, ((mint.key, mint.row.scope) for mint in mints), now)
-        blocked = await customers.blocked_among(tx, {(mint.row.issuer, mint.row.customer_id) for mint in mints})
-        floors = await _floors(tx, mints, now_ms=int(now * 1000))
+        refused, blocked, floors = await together(
+            tx,
+            api_keys.refusals(tx, ((mint.key, mint.row.scope) for mint in mints), self._clock()),
+            customers.blocked_among(tx, {(mint.row.issuer, mint.row.customer_id) for mint in mints}),
+            _floors(tx, mints, self._clock),
+        )
         outcomes: list[Struct | Exception] = []
         accepted: list[Mint] = []
         for mint, refusal in zip(mints, refused, strict=True):
@@ -211,15 +213,19 @@ class Minting:
         return outcomes
 
 
-async def _floors(tx: Transaction, mints: list[Mint], *, now_ms: int) -> dict[bytes, int]:
+async def _floors(tx: Transaction, mints: list[Mint], clock: Clock) -> dict[bytes, int]:
     """Return for each session id the milliseconds it must reach to be committed, 0 where it may be as it is."""
     by_issuer: defaultdict[int, list[SessionRow]] = defaultdict(list)
     for mint in mints:
         by_issuer[mint.row.issuer].append(mint.row)
     floors: dict[bytes, int] = {}
     for issuer, rows in by_issuer.items():
-        indexed = await index.indexed_up_to(tx, issuer)
-        after_cuts = await revocation.floors(tx, issuer, [(row.subjects, row.minted_ms) for row in rows])
+        indexed, after_cuts = await together(
+            tx,
+            index.indexed_up_to(tx, issuer),
+            revocation.floors(tx, issuer, [(row.subjects, row.minted_ms) for row in rows]),
+        )
+        now_ms = int(clock() * 1000)  # since the transaction was begun, and its locks were had
         for row, floor in zip(rows, after_cuts, strict=True):
             if row.minted_ms < now_ms - LATE_MS:
                 floor = max(floor, now_ms)  # noqa: PLW2901 - the sealer no longer waits for ids as old

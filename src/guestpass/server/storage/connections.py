@@ -80,7 +80,7 @@ class Connections:
 
     @contextlib.asynccontextmanager
     async def lent(self, begin: str = "") -> AsyncIterator[asyncpg.Connection]:
-        """Lend a connection on which ``begin`` was run. Raises: whatever asyncpg raises."""
+        """Lend a connection on which the statements ``begin`` were run. Raises: whatever asyncpg raises."""
         async with self._turns:
             connection = await self._begun(begin)
             try:
@@ -102,14 +102,21 @@ class Connections:
             connection = self._idle.pop()
             if connection.is_closed():
                 continue
-            with contextlib.suppress(*BROKEN):
+            try:
                 return await self._run(connection, begin)
+            except asyncpg.QueryCanceledError:  # it waited for a lock too long, and would on any other
+                raise
+            except BROKEN:
+                continue
         return await self._run(await self._connect(), begin)
 
     async def _run(self, connection: asyncpg.Connection, begin: str) -> asyncpg.Connection:
         try:
             if begin:
                 await connection.execute(begin)
+        except asyncpg.QueryCanceledError:
+            connection.terminate()
+            raise
         except BaseException:
             self._discard(connection)
             raise

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from functools import lru_cache
-from typing import Any, TypeAlias
-from zlib import crc32
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any
 
 import asyncpg
 
@@ -21,13 +18,13 @@ from guestpass.server.clock import Clock
 from guestpass.server.storage.acts import HANG_SECONDS, Waiting, run_together
 from guestpass.server.storage.connections import BROKEN, Connections, Hosts
 from guestpass.server.storage.lanes import LANES, Lanes
-from guestpass.server.storage.store import Act, Answer, Dialect, Item, Locks, Outcome, Query, Riders, Row, Transaction
+from guestpass.server.storage.postgres_transaction import Inserts, PostgresTransaction, to_postgres
+from guestpass.server.storage.store import Act, Answer, Item, Outcome, Query, Riders, Row, Transaction
 from guestpass.server.tally import Tally
 
 READERS = 6  # connections of one process, beside those of its lanes
 READ_SECONDS_MAX = HANG_SECONDS
 ATTEMPTS = 4  # of a transaction that lost against another one
-ROWS_AHEAD = 200  # of a cursor
 
 # A server of ours that freezes in the middle of a transaction must not hold the others for long, nor a statement
 # whose client is gone.
@@ -38,8 +35,6 @@ _BEGIN = (
 _BEGIN_READING = (
     f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {READ_SECONDS_MAX * 1000:.0f}"
 )
-_LOCK_CLASS = 0x4750_0000  # so that we share no lock with another application in the same database
-_31_BITS = 0x7FFF_FFFF
 _LOST_AGAINST_ANOTHER = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 # Faults of the store, not of what it was asked: gone, starting, stopping, full, no longer the primary, too slow.
@@ -54,109 +49,6 @@ _FAULTS = (
     asyncpg.TargetServerAttributeNotMatched,
     *_LOST_AGAINST_ANOTHER,
 )
-_PARAMETER = re.compile(r"\?(\d*)")
-
-Inserts: TypeAlias = dict[tuple[str, tuple[str, ...]], str]  # by table and columns: the statement that inserts rows
-
-
-@lru_cache(maxsize=1024)
-def to_postgres(sql: str) -> str:
-    """Write ``?`` and ``?1`` as ``$1``; our SQL has no other question marks."""
-    count = 0
-
-    def numbered(found: re.Match[str]) -> str:
-        nonlocal count
-        count += 1
-        return f"${found[1] or count}"
-
-    return _PARAMETER.sub(numbered, sql)
-
-
-class PostgresTransaction:
-    """What an act sees of a connection inside a transaction."""
-
-    dialect: Dialect = "postgresql"
-
-    def __init__(self, connection: asyncpg.Connection, clock: Clock | None, inserts: Inserts) -> None:
-        self._connection = connection
-        self._clock = clock
-        self._inserts = inserts
-        self._cursors = 0
-
-    async def fetch(self, sql: str, parameters: Row = ()) -> list[Row]:
-        return [tuple(record) for record in await self._connection.fetch(to_postgres(sql), *parameters)]
-
-    async def fetch_one(self, sql: str, parameters: Row = ()) -> Row | None:
-        record = await self._connection.fetchrow(to_postgres(sql), *parameters)
-        return None if record is None else tuple(record)
-
-    async def fetch_among(self, sql: str, parameters: Row, values: Sequence[Any]) -> list[Row]:
-        # One array, whatever their number: a list of parameters is compared one by one with every row that is read.
-        return await self.fetch(sql.replace("IN (?*)", "= ANY (?)"), (*parameters, list(values)))
-
-    async def execute(self, sql: str, parameters: Row = ()) -> int:
-        status: str = await self._connection.execute(to_postgres(sql), *parameters)
-        return int(status.rpartition(" ")[2])
-
-    async def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
-        """One array a column, taken apart by the server: a hundred rows are one short statement."""
-        if rows:
-            statement = self._inserts.get((table, columns))
-            if statement is None:
-                statement = await self._insert_into(table, columns)
-                self._inserts[table, columns] = statement
-            await self._connection.execute(statement, *zip(*rows, strict=True))
-
-    async def _insert_into(self, table: str, columns: tuple[str, ...]) -> str:
-        """Return the statement that inserts rows; the server is asked for the columns' types, which takes two more trips."""
-        one_row = await self._connection.prepare(_one_row(table, columns))
-        types = [parameter.name for parameter in one_row.get_parameters()]
-        arrays = ", ".join(f"${place}::{name}[]" for place, name in enumerate(types, 1))
-        return f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608 - names of ours
-
-    async def each(self, sql: str, parameters: Row = ()) -> AsyncIterator[Row]:
-        self._cursors += 1
-        # A FETCH is kept prepared under its text, with the shape of its rows: one name for each query, and for no other.
-        cursor = f"rows_{self._cursors}_{crc32(sql.encode())}"
-        await self._connection.execute(f"DECLARE {cursor} NO SCROLL CURSOR FOR {to_postgres(sql)}", *parameters)
-        while records := await self._connection.fetch(f"FETCH {ROWS_AHEAD} FROM {cursor}"):
-            for record in records:
-                yield tuple(record)
-            if len(records) < ROWS_AHEAD:
-                break
-
-    async def lock(self, what: Locks, numbers: Iterable[int], *, shared: bool = False) -> None:
-        """Queue for a lock that the transaction holds to its end; unlike a row's, its queue starves nobody."""
-        folded = sorted({number & _31_BITS for number in numbers})
-        function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-        await self._connection.execute(
-            f"SELECT {function}($1, number) FROM unnest($2::int[]) AS number",  # noqa: S608
-            _LOCK_CLASS + what,
-            folded,
-        )
-
-    async def try_lock(self, what: Locks, numbers: Iterable[int]) -> set[int]:
-        folded = {number: number & _31_BITS for number in numbers}
-        records = await self._connection.fetch(
-            "SELECT number FROM unnest($2::int[]) AS number WHERE pg_try_advisory_xact_lock($1, number)",
-            _LOCK_CLASS + what,
-            list(set(folded.values())),
-        )
-        taken = {record[0] for record in records}
-        return {number for number, fold in folded.items() if fold in taken}
-
-    async def now_ms(self) -> int:
-        if self._clock is not None:
-            return int(self._clock() * 1000)
-        return int(
-            await self._connection.fetchval("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
-        )
-
-
-@lru_cache
-def _one_row(table: str, columns: tuple[str, ...]) -> str:
-    values = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})"  # noqa: S608 - names of ours
 
 
 class PostgresStore:
@@ -198,8 +90,8 @@ class PostgresStore:
 
     async def read(self, query: Query[Answer]) -> Answer:
         with _answered():
-            async with asyncio.timeout(READ_SECONDS_MAX), self._readers.lent(_BEGIN_READING) as connection:
-                return await _ended(connection, query(PostgresTransaction(connection, self._clock, self._inserts)))
+            async with asyncio.timeout(READ_SECONDS_MAX), self._transaction(self._readers, _BEGIN_READING) as tx:
+                return await query(tx)
 
     async def run_script(
         self, choose: Callable[[Transaction], Coroutine[Any, Any, str | None]], *, seconds: float
@@ -210,7 +102,7 @@ class PostgresStore:
         """
         try:
             async with asyncio.timeout(seconds), _alone(self._hosts.connect) as connection:
-                script = await choose(PostgresTransaction(connection, self._clock, self._inserts))
+                script = await choose(PostgresTransaction(_lending(connection), "", self._clock, self._inserts))
                 if script:
                     await connection.execute(script)
         except (asyncpg.PostgresError, *_FAULTS) as fault:
@@ -237,10 +129,22 @@ class PostgresStore:
         return [outcome for waiting in group for outcome in await self._commit([waiting])]
 
     async def _in_transaction(self, group: list[Waiting]) -> list[Any]:
-        async with asyncio.timeout(HANG_SECONDS), self._writers.lent(_BEGIN) as connection:
-            return await _ended(
-                connection, run_together(PostgresTransaction(connection, self._clock, self._inserts), group)
+        async with asyncio.timeout(HANG_SECONDS), self._transaction(self._writers, _BEGIN) as tx:
+            return await run_together(tx, group)
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self, connections: Connections, begin: str) -> AsyncIterator[PostgresTransaction]:
+        """A transaction that is committed, or rolled back where what is done in it raises."""
+        async with contextlib.AsyncExitStack() as lent:
+            tx = PostgresTransaction(
+                lambda first: lent.enter_async_context(connections.lent(first)), begin, self._clock, self._inserts
             )
+            try:
+                yield tx
+            except Exception:
+                await tx.end("ROLLBACK")
+                raise
+            await tx.end("COMMIT")
 
 
 @contextlib.asynccontextmanager
@@ -254,15 +158,15 @@ async def _alone(connect: Callable[[], Any]) -> AsyncIterator[asyncpg.Connection
         connection.terminate()
 
 
-async def _ended(connection: asyncpg.Connection, work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Do ``work`` in the transaction that was begun: it is committed, or rolled back where it raises."""
-    try:
-        answer = await work
-    except Exception:
-        await connection.execute("ROLLBACK")
-        raise
-    await connection.execute("COMMIT")
-    return answer
+def _lending(connection: asyncpg.Connection) -> Callable[[str], Coroutine[Any, Any, asyncpg.Connection]]:
+    """Lend a connection in whose transaction statements may come first."""
+
+    async def lend(first: str) -> asyncpg.Connection:
+        if first:
+            await connection.execute(first)
+        return connection
+
+    return lend
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -129,6 +129,9 @@ class SqliteTransaction:
     async def fetch_among(self, sql: str, parameters: Row, values: Sequence[Any]) -> list[Row]:
         places = f"({', '.join('?' * len(values))})"
         return self._connection.execute(sql.replace("(?*)", places), (*parameters, *values)).fetchall()
+
+    async def ask_together(self, questions: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+        return [await question for question in questions]
 
     async def execute(self, sql: str, parameters: Row = ()) -> int:
         return self._connection.execute(sql, parameters).rowcount

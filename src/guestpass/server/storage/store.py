@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from enum import IntEnum
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, overload
 
 from guestpass.server.tally import Tally
 
@@ -22,6 +22,9 @@ Row: TypeAlias = tuple[Any, ...]
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 Answer = TypeVar("Answer")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 Act: TypeAlias = Callable[["Transaction", list[Item]], Coroutine[Any, Any, Sequence[Outcome | Exception]]]
 Query: TypeAlias = Callable[["Transaction"], Coroutine[Any, Any, Answer]]
 
@@ -60,6 +63,10 @@ class Transaction(Protocol):
         """Return the rows of which a column is one of ``values``: ``sql`` ends with ``column IN (?*)``."""
         ...
 
+    async def ask_together(self, questions: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+        """Run coroutines that only read, and return what each returns; see ``together``."""
+        ...
+
     async def execute(self, sql: str, parameters: Row = ()) -> int:
         """Run a statement and return how many rows it changed."""
         ...
@@ -87,6 +94,26 @@ class Transaction(Protocol):
     async def now_ms(self) -> int:
         """Return Unix milliseconds by the store's own clock, which all of its servers share."""
         ...
+
+
+@overload
+async def together(
+    tx: Transaction, first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B], /
+) -> tuple[A, B]: ...
+@overload
+async def together(
+    tx: Transaction, first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B], third: Coroutine[Any, Any, C], /
+) -> tuple[A, B, C]: ...
+async def together(tx: Transaction, /, *questions: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
+    """Run coroutines that only read of ``tx``; what they ask at the same time takes one round trip, where there are any.
+
+    Raises: what one of them raises; the others are given up.
+    """
+    try:
+        return tuple(await tx.ask_together(questions))
+    finally:
+        for question in questions:
+            question.close()
 
 
 class Rider(NamedTuple):
