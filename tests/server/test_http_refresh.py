@@ -137,6 +137,10 @@ class TestARefresh:
         await world.host.post(f"/v1/api-keys/{key.id}", {"operations": ["read", "delete"]})
         await ada.refresh()
         assert claims_of(ada.token)["scope"] == "read"
+        passed = await world.http.get("/v1/forward-auth/test/default/-", bearer=ada.token)
+        assert passed.header("x-guestpass-operations") == "read", (
+            "what the token may, not what the session was opened with"
+        )
 
     async def test_goes_on_when_its_key_was_revoked_and_its_sessions_kept(self, world):
         key = await world.key()

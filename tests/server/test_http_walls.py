@@ -42,6 +42,7 @@ HIS_OWN = {
     "POST /v1/users/revoke": [{"externalUserId": "ada"}, {"externalUserId": "ada", "block": True}],
     "GET /v1/sessions": [None],
     "GET /v1/session": [None],
+    "GET /v1/auth/anomalies": [None],
     "DELETE /v1/session": [None],
     "GET /v1/api-keys": [None],
     "GET /v1/audit-events": [None],

@@ -41,6 +41,7 @@ from guestpass.server.operate.jobs import Jobs
 from guestpass.server.operate.routes import OperateRoutes
 from guestpass.server.operate.settings import Settings, SettingsError
 from guestpass.server.projects.service import WORD, Issuer, IssuerNames, Issuers, Project
+from guestpass.server.refresh.anomalies import Anomalies
 from guestpass.server.refresh.oauth_routes import OAuthRoutes
 from guestpass.server.refresh.routes import RefreshRoutes
 from guestpass.server.refresh.service import Leaving, Renewing
@@ -99,6 +100,7 @@ class Service:
     sessions: Sessions
     verifying: Verifying
     renewing: Renewing
+    anomalies: Anomalies
     derivation: Derivation
     audit: AuditLog
     jobs: Jobs
@@ -164,6 +166,7 @@ async def open_service(
     refusals = Refusals(store, clock, entropy)
     verifying = Verifying(store, issuers, keyring, clock, prefix_word=word)
     renewing = Renewing(store, issuers, keyring, minting, secret, clock=clock, entropy=entropy, prefix_word=word)
+    anomalies = Anomalies(store, clock, retention_days=settings.session_retention_days)
     cleaning = Cleaning(store, clock, retention_days=settings.session_retention_days)
     rotation = _rotation(settings, store, sealer, entropy)
     webhooks = _webhooks(store, sealer, issuers, clock, entropy)
@@ -185,11 +188,12 @@ async def open_service(
         sessions=sessions,
         verifying=verifying,
         renewing=renewing,
+        anomalies=anomalies,
         explaining=Explaining(verifying, refusals, clock),
         derivation=derivation,
         kept_answers=kept_answers,
         audit=_audit_log(store, sealing, cleaning, sessions),
-        jobs=Jobs(cleaning, rotation, feeds, api_keys.write_uses, purges, sealing.seal),
+        jobs=Jobs(cleaning, rotation, feeds, api_keys.write_uses, (*purges, anomalies.purge), sealing.seal),
         refusals=refusals,
         webhooks=webhooks,
         limits=RateLimits(_limits(settings), issuers, clock, _shared_counts(settings, issuers.base_url, clock)),
@@ -245,7 +249,7 @@ def create_app(service: Service, *, metrics_apart: bool = False) -> Application:
         service.clock,
     )  # fmt: skip
     leaving = Leaving(service.store, service.renewing, service.verifying, service.sessions)
-    refresh = RefreshRoutes(service.renewing, leaving, service.sessions, service.derivation)
+    refresh = RefreshRoutes(service.renewing, leaving, service.sessions, service.derivation, service.anomalies)
     oauth = OAuthRoutes(service.renewing, leaving, service.sessions, service.verifying)
     api_keys = ApiKeyRoutes(service.api_keys, service.issuers, service.clock)
     signing_keys = SigningKeyRoutes(service.issuers, service.keyring)

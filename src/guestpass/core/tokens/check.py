@@ -42,7 +42,7 @@ from guestpass.errors import (
 )
 
 __all__ = [
-    "CHECKS", "CLAIM_CHECKS", "GATES", "STATE_CHECKS", "TIME_CHECKS", "TOKEN_CHECKS", "Check", "Expectation", "Inspection", "State",
+    "CHECKS", "CLAIM_CHECKS", "GATES", "STATE_CHECKS", "STATE_CHECKS_BUT_SUSPENSION", "TIME_CHECKS", "TOKEN_CHECKS", "Check", "Expectation", "Inspection", "State",
     "session_named_in", "session_to_load_first", "unverified_issuer", "verify",
 ]  # fmt: skip
 
@@ -287,6 +287,7 @@ STATE_CHECKS = (
     Check("suspension", _suspension, gate=False),
     Check("operation", _operation, gate=False),
 )
+STATE_CHECKS_BUT_SUSPENSION = tuple(check for check in STATE_CHECKS if check.find is not _suspension)
 CHECKS = TOKEN_CHECKS + STATE_CHECKS
 CLAIM_CHECKS = TOKEN_CHECKS[[check.name for check in TOKEN_CHECKS].index("issuer") :]  # of claims a server vouched for
 

@@ -8,6 +8,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from guestpass.core import times
+from guestpass.core.tokens import operations
 from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.errors import ValidationFailed
 from guestpass.server.app import Service
@@ -19,6 +20,22 @@ _COLUMNS = ("id", "name", "createdAt")
 _SETTINGS = {field.encode_name: field.name for field in msgspec.structs.fields(IssuerSettings)}
 
 ByIdOrName = Annotated[str, Parameter(help="Its id or its name.")]
+AccessExpiresIn = Annotated[int | None, Parameter(help="Life of an access token, seconds. Default: 900.")]
+RefreshIdleIn = Annotated[
+    int | None, Parameter(help="Seconds without a refresh that end a renewable session. Default: 604800.")
+]
+RefreshExpiresIn = Annotated[
+    int | None, Parameter(help="Life of a renewable session in all, seconds. Default: 2592000.")
+]
+RefreshGrace = Annotated[
+    int | None, Parameter(help="Seconds in which a used refresh token is answered again. Default: 30.")
+]
+OnSuspicion = Annotated[
+    str | None, Parameter(help="Of a session whose refresh is odd: record, suspend or revoke. Default: record.")
+]
+SuspendedOperations = Annotated[
+    str | None, Parameter(help="What goes on while a session is suspended, like read,list. Default: nothing.")
+]
 
 
 @app.command
@@ -55,16 +72,12 @@ def set_project(  # noqa: PLR0913 - one option a setting
     mints_per_minute: Annotated[
         int | None, Parameter(help="With each of its API keys; 0: any number. Default: the server's setting.")
     ] = None,
-    access_expires_in: Annotated[int | None, Parameter(help="Life of an access token, seconds. Default: 900.")] = None,
-    refresh_idle_in: Annotated[
-        int | None, Parameter(help="Seconds without a refresh that end a renewable session. Default: 604800.")
-    ] = None,
-    refresh_expires_in: Annotated[
-        int | None, Parameter(help="Life of a renewable session in all, seconds. Default: 2592000.")
-    ] = None,
-    refresh_grace: Annotated[
-        int | None, Parameter(help="Seconds in which a used refresh token is answered again. Default: 30.")
-    ] = None,
+    access_expires_in: AccessExpiresIn = None,
+    refresh_idle_in: RefreshIdleIn = None,
+    refresh_expires_in: RefreshExpiresIn = None,
+    refresh_grace: RefreshGrace = None,
+    on_suspicion: OnSuspicion = None,
+    suspended_operations: SuspendedOperations = None,
     reset: Annotated[
         str | None, Parameter(help="Settings to put back to their defaults, like audience,maxExpiresIn.")
     ] = None,
@@ -81,6 +94,8 @@ def set_project(  # noqa: PLR0913 - one option a setting
         "refresh_idle_in": refresh_idle_in,
         "refresh_expires_in": refresh_expires_in,
         "refresh_grace": refresh_grace,
+        "on_suspicion": on_suspicion,
+        "suspended_operations": None if suspended_operations is None else _scope(suspended_operations),
     }
     changes: dict[str, object] = {name: value for name, value in given.items() if value is not None}
     for name in _named(reset):
@@ -90,6 +105,10 @@ def set_project(  # noqa: PLR0913 - one option a setting
     if not changes:
         raise ValidationFailed("Name at least one setting; guestpass projects set --help lists them.")
     run(_set(options or StoreOptions(), project, env, changes))
+
+
+def _scope(names: str) -> str:
+    return operations.scope_of([name.strip() for name in names.split(",") if name.strip()])
 
 
 def _named(reset: str | None) -> list[str]:
@@ -143,5 +162,6 @@ def _issuer(issuer: Issuer) -> dict[str, Any]:
         "issuer": issuer.url,
         "jwksUrl": f"{issuer.location}/.well-known/jwks.json",
         **settings,
+        "suspendedOperations": operations.names_of(issuer.settings.suspended_operations),
         "audience": issuer.audience,
     }

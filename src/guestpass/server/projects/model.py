@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -31,6 +32,9 @@ class Project:
     created_at: int
 
 
+OnSuspicion: TypeAlias = Literal["record", "suspend", "revoke"]
+
+
 class IssuerSettings(Struct, frozen=True, kw_only=True, rename="camel"):
     """What a project may set for one of its environments; stored is only what differs from here.
 
@@ -44,6 +48,8 @@ class IssuerSettings(Struct, frozen=True, kw_only=True, rename="camel"):
         refresh_idle_in: Seconds after the last refresh in which a renewable session can be refreshed.
         refresh_expires_in: Seconds; the life of a renewable session in all.
         refresh_grace: Seconds in which a refresh token that was used is answered once more.
+        on_suspicion: What becomes of a session of which a refresh was odd.
+        suspended_operations: A scope: what goes on while a session is suspended.
     """
 
     audience: str | None = None
@@ -55,6 +61,8 @@ class IssuerSettings(Struct, frozen=True, kw_only=True, rename="camel"):
     refresh_idle_in: int = IDLE_SECONDS_DEFAULT
     refresh_expires_in: int = RENEWABLE_SECONDS_MAX
     refresh_grace: int = GRACE_SECONDS_DEFAULT
+    on_suspicion: OnSuspicion = "record"
+    suspended_operations: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

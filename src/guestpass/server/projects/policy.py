@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -16,8 +16,9 @@ from guestpass.core.bounds import (
     LIFE_SECONDS_MIN,
     RENEWABLE_SECONDS_MAX,
 )
+from guestpass.core.tokens import operations
 from guestpass.errors import ValidationFailed
-from guestpass.server.projects.model import WORD, IssuerSettings
+from guestpass.server.projects.model import WORD, IssuerSettings, OnSuspicion
 
 MINTS_PER_MINUTE_MAX = 1_000_000_000
 
@@ -70,3 +71,10 @@ def _check_renewable(settings: IssuerSettings) -> None:
     ):
         if not least <= seconds <= most:
             raise ValidationFailed.of(field, f"must be from {least} to {most} seconds")
+    if settings.on_suspicion not in get_args(OnSuspicion):
+        raise ValidationFailed.of("onSuspicion", f"must be one of {', '.join(get_args(OnSuspicion))}")
+    names = operations.names_of(settings.suspended_operations)
+    fault = "names what goes on; * would be all" if operations.UNRESTRICTED in names else None
+    suffix, rule = ("", fault) if fault else operations.fault_of_list(names) or ("", "")
+    if rule:
+        raise ValidationFailed.of(f"suspendedOperations{suffix}", rule)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from guestpass.core.anomalies import Kind
+from guestpass.server.refresh.model import Outcome
 from guestpass.server.sessions.api import HostId, Time
 
 RefreshText = Annotated[str, Meta(description="`gp_refresh_…`, exactly as it was answered.")]
@@ -57,3 +60,29 @@ class LogoutAnswer(Struct, rename="camel", frozen=True):
     """``tokensRevoked``: living sessions that this call ended; null over 10 000."""
 
     tokens_revoked: int | None
+
+
+class AnomalyView(Struct, rename="camel", frozen=True, kw_only=True):
+    """A refresh that was odd. `customerId` and `externalUserId`: null once the session was purged."""
+
+    id: str
+    kind: Annotated[
+        Kind,
+        Meta(
+            description="`reuse`: an old token. `rate`: over 10 refreshes in 60 s. `origin`: network and agent changed at "
+            "once. `pause`: the first after 72 h"
+        ),
+    ]
+    at: Time
+    session_id: str
+    customer_id: str | None
+    external_user_id: str | None
+    outcome: Annotated[
+        Outcome, Meta(description="What was done, as the project's `onSuspicion` says; reuse always ends the session")
+    ]
+    evidence: Annotated[msgspec.Raw, Meta(description="By what it was seen", extra_json_schema={"type": "object"})]
+
+
+class AnomalyPage(Struct, rename="camel", frozen=True):
+    data: list[AnomalyView]
+    next_cursor: str | None

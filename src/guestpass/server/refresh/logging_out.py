@@ -12,7 +12,8 @@ from guestpass.server.audit import service as audit
 from guestpass.server.audit.service import Where
 from guestpass.server.refresh import sql
 from guestpass.server.refresh.model import SessionKey, Standing, Use
-from guestpass.server.refresh.standing import Salts, end_for_reuse, locked, salts_in_use
+from guestpass.server.refresh.standing import Salts, locked, salts_in_use
+from guestpass.server.refresh.watching import Watching
 from guestpass.server.revocation import service as revocation
 from guestpass.server.revocation.service import CutMade, Subject
 from guestpass.server.sessions.recording import session_revoked, sessions_revoked
@@ -31,8 +32,9 @@ class Logout(NamedTuple):
 class LoggingOut:
     """The acts of ``POST /v1/auth/logout``."""
 
-    def __init__(self, keys: RefreshKeys) -> None:
+    def __init__(self, keys: RefreshKeys, watching: Watching) -> None:
         self._keys = keys
+        self._watching = watching
 
     async def one(self, tx: Transaction, items: list[Logout]) -> list[bool | Exception]:
         """End each token's own session; say whether this did it. Any genuine token may, however old."""
@@ -67,7 +69,7 @@ class LoggingOut:
             denied = _denied(item, stands, salts, now_ms)
             if stands is None or denied is not None:
                 if item.use is not None and stands is not None and denied is not None and denied.ends_session:
-                    await end_for_reuse(tx, item.use, stands, now_ms)
+                    await self._watching.reuse(tx, item.use, stands, now_ms)
                 outcomes.append(RefreshTokenInvalid() if denied is None else denied.error())
                 continue
             row = stands.known.row

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
+from guestpass.core.anomalies import Kind
 from guestpass.core.recent_refreshes import Origin
 from guestpass.core.refresh import Held
 from guestpass.core.tokens.refresh_token import RefreshToken
@@ -84,6 +85,20 @@ class Standing:
         return Held(
             renewal.generation, renewal.token_hash, renewal.rotated_at_ms, self.ends_at, self.known.ending, self.blocked
         )
+
+
+Outcome: TypeAlias = Literal["recorded", "suspended", "revoked"]
+
+
+class AnomalyRow(NamedTuple):
+    """A refresh that was odd, in the order of its columns. ``evidence``: JSON."""
+
+    issuer: int
+    id: bytes
+    session_id: bytes
+    kind: Kind
+    outcome: Outcome
+    evidence: str
 
 
 class LoggedIn(Struct, frozen=True, array_like=True):

@@ -89,7 +89,7 @@ class OAuthRoutes:
         await self._leaving.with_refresh_token(use, by=by, riders=call.riders)
 
     async def _end_by_bearer(self, call: Exchange, token: str, by: str) -> None:
-        verified = await self._verifying.bearer(token)
+        verified = await self._verifying.bearer(token, suspended_too=True)
         _require_same_issuer(call.caller, verified.issuer.number)
         ending = self._sessions.ending(by)
         await self._sessions.end_one(

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from guestpass.core.anomalies import anomalies_of
 from guestpass.core.callers import secret_text
-from guestpass.core.recent_refreshes import Refresh, with_one_more
+from guestpass.core.recent_refreshes import Refresh, read, with_one_more
 from guestpass.core.refresh import SALT_BYTES, Deny, Replay, Rotate, salt_ends_at_ms, salt_number
 from guestpass.core.tokens import operations
 from guestpass.core.tokens.refresh_token import RefreshKeys, RefreshToken
-from guestpass.errors import RefreshTokenInvalid
+from guestpass.errors import RefreshTokenInvalid, RefreshTokenRevoked
 from guestpass.server.clock import Entropy
 from guestpass.server.refresh import sql
 from guestpass.server.refresh.model import Refreshed, SessionKey, Standing, Use
-from guestpass.server.refresh.standing import Salts, end_for_reuse, locked, next_of, salts_in_use
+from guestpass.server.refresh.standing import Salts, locked, next_of, salts_in_use
+from guestpass.server.refresh.watching import Watching
 from guestpass.server.storage.store import Transaction
 
 
 class Rotating:
     """The act of ``POST /v1/auth/refresh``."""
 
-    def __init__(self, keys: RefreshKeys, entropy: Entropy) -> None:
+    def __init__(self, keys: RefreshKeys, entropy: Entropy, watching: Watching) -> None:
         self._keys = keys
         self._entropy = entropy
+        self._watching = watching
 
     async def act(self, tx: Transaction, uses: list[Use]) -> list[Refreshed | Exception]:
         """Of several who show one token the first rotates, and the others get its successor again."""
@@ -64,18 +67,17 @@ class Rotating:
         if stands is None:
             return RefreshTokenInvalid()
         decision, again = salts.decide(use, stands, now_ms)
-        match decision:
-            case Rotate():
-                token = self._rotate(use, stands, salts, now_ms)
-            case Replay():
-                assert again is not None  # noqa: S101 - it derives the current token
-                token = again
-            case Deny(error, ends_session):
-                if ends_session:
-                    await end_for_reuse(tx, use, stands, now_ms)
-                return error()
-        refresh = Refresh(now_ms, isinstance(decision, Rotate), use.origin)
-        stands.renewal = stands.renewal._replace(recent=with_one_more(stands.renewal.recent, refresh))
+        if isinstance(decision, Deny):
+            if decision.ends_session:
+                await self._watching.reuse(tx, use, stands, now_ms)
+            return decision.error()
+        renewal, refresh = stands.renewal, Refresh(now_ms, isinstance(decision, Rotate), use.origin)
+        anomalies = anomalies_of(read(renewal.recent), refresh, last_ms=renewal.rotated_at_ms)
+        if anomalies and await self._watching.odd(tx, use, stands, anomalies, now_ms):
+            return RefreshTokenRevoked()
+        token = again if isinstance(decision, Replay) else self._rotate(use, stands, salts, now_ms)
+        assert token is not None  # noqa: S101 - a replay derives the current token
+        stands.renewal = stands.renewal._replace(recent=with_one_more(renewal.recent, refresh))
         row = stands.known.row
         return Refreshed(row, token, operations.within(row.scope, stands.ceiling), stands.ends_at)
 

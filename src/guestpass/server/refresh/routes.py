@@ -7,9 +7,11 @@ from msgspec import UNSET
 from guestpass.core.recent_refreshes import Origin
 from guestpass.errors import ERRORS, TokenError, TokenMissing, Unauthorized
 from guestpass.server.customers.service import Derivation
+from guestpass.server.http import paging
 from guestpass.server.http.exchange import Answer, Exchange, answer
 from guestpass.server.http.routes import Creates, Route
 from guestpass.server.refresh import api
+from guestpass.server.refresh.anomalies import Anomalies
 from guestpass.server.refresh.model import LoggedIn
 from guestpass.server.refresh.service import Leaving, Renewing
 from guestpass.server.revocation.service import Subject
@@ -22,7 +24,15 @@ _ONE_CREDENTIAL = "An API key was sent beside a refresh token; send exactly one 
 
 
 class RefreshRoutes:
-    def __init__(self, renewing: Renewing, leaving: Leaving, sessions: Sessions, derivation: Derivation) -> None:
+    def __init__(
+        self,
+        renewing: Renewing,
+        leaving: Leaving,
+        sessions: Sessions,
+        derivation: Derivation,
+        anomalies: Anomalies,
+    ) -> None:
+        self._anomalies = anomalies
         self._renewing = renewing
         self._leaving = leaving
         self._sessions = sessions
@@ -81,6 +91,10 @@ class RefreshRoutes:
         end = EndMany(call.key.issuer, subject, ending, external_user_id=body.external_user_id, where=call.where)
         return (await self._sessions.end_many(end, call.riders)).living
 
+    async def anomalies(self, call: Exchange) -> Answer:
+        below, limit = paging.below(call.query), paging.limit(call.query)
+        return answer(await self._anomalies.page(call.key.issuer, below=below, limit=limit))
+
     def table(self) -> list[Route]:
         """Return the routes of this room."""
         tag = "Renewable sessions"
@@ -103,6 +117,10 @@ class RefreshRoutes:
                          "REFRESH_TOKEN_REUSED", "CUSTOMER_BLOCKED", "FORBIDDEN", *_OF_TOKEN),
                   note="With `refreshToken`, or with the access token as Bearer, which may be expired unless `everywhere` is "
                   "asked for. An API key needs `revoke`, and sends `everywhere` and `externalUserId`."),
+            Route(method="GET", path="/v1/auth/anomalies", handler=self.anomalies, tag=tag, can="read",
+                  summary="List refreshes that were odd, newest first", query=paging.query("Anomalies"),
+                  answers={200: api.AnomalyPage},
+                  note="Kept as long as ended sessions are. `evidence` says by what each was seen."),
         ]  # fmt: skip
 
 

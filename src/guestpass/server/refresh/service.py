@@ -22,6 +22,7 @@ from guestpass.server.refresh.lending import NO_SUCH_SESSION, Lending
 from guestpass.server.refresh.logging_out import LoggingOut, Logout
 from guestpass.server.refresh.model import Lend, LoggedIn, Use
 from guestpass.server.refresh.rotating import Rotating
+from guestpass.server.refresh.watching import Watching
 from guestpass.server.sessions.api import LoginRequest
 from guestpass.server.sessions.minting import Minting
 from guestpass.server.sessions.model import WORD, Credential, RenewalRow, SessionRow
@@ -68,7 +69,8 @@ class Renewing:
         self._entropy = entropy
         self._prefix_word = prefix_word
         self._access = AccessTokens(clock, entropy)
-        self._rotating = Rotating(keys, entropy)
+        self.watching = Watching(entropy)
+        self._rotating = Rotating(keys, entropy, self.watching)
         self._lending = Lending(clock)
 
     async def login(self, key: ApiKey, request: LoginRequest, riders: Riders = ()) -> TokensAnswer:
@@ -193,7 +195,7 @@ class Leaving:
         self._renewing = renewing
         self._verifying = verifying
         self._sessions = sessions
-        self._acts = LoggingOut(renewing.keys)
+        self._acts = LoggingOut(renewing.keys, renewing.watching)
 
     async def with_refresh_token(
         self, use: Use, riders: Riders = (), *, everywhere: bool = False, by: str = BY_ITSELF

@@ -1,11 +1,13 @@
-"""The tables renewals and refresh_salts."""
+"""The tables renewals, refresh_salts and anomalies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from guestpass.server.refresh.model import AnomalyRow
 from guestpass.server.sessions.model import RenewalRow
+from guestpass.server.storage import distinct
 from guestpass.server.storage.store import Transaction
 
 _COLUMNS = ", ".join(RenewalRow._fields)
@@ -84,3 +86,29 @@ async def erase_salts(tx: Transaction, *, now_ms: int) -> int:
 
 async def has_salts(tx: Transaction) -> bool:
     return await tx.fetch_one("SELECT 1 FROM refresh_salts LIMIT 1") is not None
+
+
+async def add_anomalies(tx: Transaction, rows: Sequence[AnomalyRow]) -> None:
+    await tx.insert("anomalies", AnomalyRow._fields, rows)
+
+
+async def anomalies_page(tx: Transaction, issuer: int, *, below: bytes, limit: int) -> list[AnomalyRow]:
+    """Return up to ``limit`` anomalies with ids below ``below``, newest first."""
+    rows = await tx.fetch(
+        f"SELECT {', '.join(AnomalyRow._fields)} FROM anomalies WHERE issuer = ? AND id < ? ORDER BY id DESC LIMIT ?",  # noqa: S608
+        (issuer, below, limit),
+    )
+    return [AnomalyRow(*row) for row in rows]
+
+
+async def issuers_with_anomalies(tx: Transaction) -> list[int]:
+    return await distinct.values(tx, "anomalies", "issuer")
+
+
+async def forget_anomalies(tx: Transaction, issuer: int, edge: bytes, *, most: int) -> int:
+    """Drop up to ``most`` anomalies below ``edge``, oldest first; return how many went."""
+    return await tx.execute(
+        "DELETE FROM anomalies WHERE (issuer, id) IN"
+        " (SELECT issuer, id FROM anomalies WHERE issuer = ? AND id < ? ORDER BY id LIMIT ?)",
+        (issuer, edge, most),
+    )

@@ -6,18 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from guestpass.core.refresh import Decision, decide_refresh
-from guestpass.core.revocation.cutoff import Ending
 from guestpass.core.tokens.refresh_token import RefreshKeys, RefreshToken, make, successor_secret
 from guestpass.server.api_keys import service as api_keys
-from guestpass.server.audit import service as audit
 from guestpass.server.customers import service as customers
-from guestpass.server.refresh import recording, sql
+from guestpass.server.refresh import sql
 from guestpass.server.refresh.model import SessionKey, Standing, Use
 from guestpass.server.revocation import service as revocation
 from guestpass.server.sessions import service as sessions
 from guestpass.server.storage.store import Transaction, together
-
-REUSE = "refresh token reuse"  # revokedBy of a session that ended because an old token was shown
 
 
 async def locked(tx: Transaction, keys: Sequence[SessionKey], *, cuts: bool = False) -> dict[SessionKey, Standing]:
@@ -26,7 +22,7 @@ async def locked(tx: Transaction, keys: Sequence[SessionKey], *, cuts: bool = Fa
     Beside it no cut is made and none of them is ended. ``cuts``: the act makes cuts itself, and so has the issuers alone.
     """
     await revocation.lock_issuers(tx, {issuer for issuer, _ in keys}, shared=not cuts)
-    await sessions.lock_sessions(tx, {session_id for _, session_id in keys})
+    await revocation.lock_sessions(tx, {session_id for _, session_id in keys})
     by_issuer: defaultdict[int, set[bytes]] = defaultdict(set)
     for issuer, session_id in keys:
         by_issuer[issuer].add(session_id)
@@ -103,13 +99,3 @@ def salts_in_use(uses: Iterable[Use], standing: dict[SessionKey, Standing]) -> s
             continue
         numbers.add(stands.renewal.salt)
     return numbers
-
-
-async def end_for_reuse(tx: Transaction, use: Use, stands: Standing, now_ms: int) -> None:
-    """End a session since an old refresh token of it was shown, which may be stolen."""
-    row, ending = stands.known.row, Ending(now_ms, REUSE, reissue=False)
-    await revocation.end_one(tx, row.issuer, row.id, ending, row.entry)
-    current = stands.renewal.generation
-    reuse = recording.reuse_detected(row, REUSE, use.where, generation=use.token.generation, current=current)
-    await audit.record(tx, [reuse])
-    stands.known = stands.known._replace(ending=ending)

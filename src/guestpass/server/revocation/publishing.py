@@ -112,12 +112,15 @@ async def _statuses(tx: Transaction, issuer: int, number: int, known: object, no
     ended = await sql.list_of(tx, issuer, number, leased_from=now - LIST_SECONDS)
     if ended is None:
         raise NotFound("There is no such status list, or its last token has ended.")
-    if ended == known:
+    seen = (ended, await sql.suspended_in(tx, number))
+    if seen == known:
         return Found(known, None)
     packed = bytearray(LIST_ENTRIES * status_list.BITS // 8)
-    for place, reissue in ended:
+    for place in seen[1]:
+        status_list.put(packed, place, status_list.SUSPENDED)
+    for place, reissue in ended:  # of a session that was suspended first: ended
         status_list.put(packed, place, status_list.INVALID_REISSUE if reissue else status_list.INVALID)
-    return Found(ended, partial(status_list.publish, packed))
+    return Found(seen, partial(status_list.publish, packed))
 
 
 async def _cuts(tx: Transaction, issuer: int, known: object) -> Found:

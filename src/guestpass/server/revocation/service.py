@@ -35,12 +35,15 @@ __all__ = [
     "issuers_with_endings",
     "lease_status_list",
     "lock_issuers",
+    "lock_sessions",
     "look_up_ending",
     "mark_ended",
     "retire_cuts",
     "retire_lists",
     "set_listed",
     "skip_status_lists",
+    "suspend",
+    "suspended_of",
     "tag_of",
 ]  # fmt: skip
 
@@ -56,6 +59,11 @@ async def lock_issuers(tx: Transaction, issuers: Iterable[int], *, shared: bool 
     So a mint either commits before a cut, and is below it, or sees the cut and takes a later id.
     """
     await tx.lock(Locks.ISSUER, issuers, shared=shared)
+
+
+async def lock_sessions(tx: Transaction, session_ids: Iterable[bytes]) -> None:
+    """Take a turn at sessions before it is read whether they live: who ends one, and who renews it, take turns."""
+    await tx.lock(Locks.SESSION, [int.from_bytes(session_id[-4:], "big") for session_id in session_ids])
 
 
 async def floors(tx: Transaction, issuer: int, minted: Iterable[tuple[SubjectsOfSession, int]]) -> list[int]:
@@ -78,6 +86,18 @@ async def end_one(tx: Transaction, issuer: int, session_id: bytes, ending: Endin
     """End one session; ending it again changes nothing but may take back an earlier ``reissue``."""
     await sql.add_revocation(tx, issuer, session_id, ending)
     await sql.add_status_entry(tx, entry, reissue=ending.reissue)
+
+
+async def suspend(
+    tx: Transaction, issuer: int, session_id: bytes, customer_id: bytes, entry: Entry, *, at_ms: int
+) -> bool:
+    """Suspend a session until it ends; say whether it was not. Verifiers that check alone hear of it by its status list."""
+    return await sql.add_suspension(tx, issuer, session_id, customer_id, entry, at_ms=at_ms)
+
+
+async def suspended_of(tx: Transaction, issuer: int, customer_ids: Sequence[bytes]) -> list[bytes]:
+    """Return the ids of the suspended sessions of customers, less those that were ended one by one since."""
+    return await sql.suspended_of(tx, issuer, customer_ids) if await sql.has_suspended(tx, issuer) else []
 
 
 @lru_cache(maxsize=TAGS_REMEMBERED)
@@ -236,4 +256,5 @@ async def issuers_with_endings(tx: Transaction) -> list[int]:
 
 async def forget_older_than(tx: Transaction, issuer: int, edge: bytes, *, most: int) -> int:
     """Drop up to ``most`` endings that only sessions below ``edge`` could need; return how many rows went."""
+    await sql.forget_suspensions(tx, issuer, edge)
     return await sql.forget_older_than(tx, issuer, edge, ids.unix_ms_of(edge), most=most)

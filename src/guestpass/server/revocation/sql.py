@@ -1,8 +1,8 @@
-"""The tables revocations, cuts and cut_horizons."""
+"""The tables of endings and of suspensions: revocations, cuts, what is published of them, suspensions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from guestpass.core import ids
 from guestpass.core.revocation.cutoff import Cut, CutKind, Ending
@@ -124,6 +124,42 @@ async def add_status_entry(tx: Transaction, entry: Entry, *, reissue: bool) -> N
         " ON CONFLICT (list, place) DO UPDATE SET reissue = status_entries.reissue * excluded.reissue",
         (entry.number, entry.place, int(reissue)),
     )
+
+
+async def add_suspension(
+    tx: Transaction, issuer: int, session_id: bytes, customer_id: bytes, entry: Entry, *, at_ms: int
+) -> bool:
+    """Note that a session is suspended; say whether it was not."""
+    added = await tx.execute(
+        "INSERT INTO suspensions (issuer, id, customer_id, list, place, suspended_at_ms) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (issuer, session_id, customer_id, entry.number, entry.place, at_ms),
+    )
+    return added > 0
+
+
+async def suspended_of(tx: Transaction, issuer: int, customer_ids: Sequence[bytes]) -> list[bytes]:
+    """Return the ids of what is suspended of customers and was not ended one by one."""
+    rows = await tx.fetch_among(
+        "SELECT s.id FROM suspensions s LEFT JOIN revocations r ON r.issuer = s.issuer AND r.id = s.id"
+        " WHERE s.issuer = ? AND r.id IS NULL AND s.customer_id IN (?*)",
+        (issuer,),
+        customer_ids,
+    )
+    return [row[0] for row in rows]
+
+
+async def has_suspended(tx: Transaction, issuer: int) -> bool:
+    return await tx.fetch_one("SELECT 1 FROM suspensions WHERE issuer = ? LIMIT 1", (issuer,)) is not None
+
+
+async def suspended_in(tx: Transaction, number: int) -> list[int]:
+    """Return the places of a list whose sessions are suspended, whether or not they have ended since."""
+    return [row[0] for row in await tx.fetch("SELECT place FROM suspensions WHERE list = ? ORDER BY place", (number,))]
+
+
+async def forget_suspensions(tx: Transaction, issuer: int, edge: bytes) -> None:
+    await tx.execute("DELETE FROM suspensions WHERE issuer = ? AND id < ?", (issuer, edge))
 
 
 async def list_of(tx: Transaction, issuer: int, number: int, *, leased_from: int) -> list[tuple[int, bool]] | None:

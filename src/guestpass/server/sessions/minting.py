@@ -28,6 +28,7 @@ from guestpass.server.sessions.claims import claims_of
 from guestpass.server.sessions.model import Credential, Made, Mint, SessionRow, TooEarly
 from guestpass.server.sessions.policy import Plan, plan
 from guestpass.server.sessions.retelling import living, made_of, token_again
+from guestpass.server.sessions.suspended import end_suspended
 from guestpass.server.signing_keys.service import Keyring, Signer
 from guestpass.server.storage.store import Riders, Store, Transaction, together
 
@@ -235,6 +236,8 @@ async def _floors(tx: Transaction, mints: list[Mint], clock: Clock) -> dict[byte
 
 async def _write(tx: Transaction, mints: list[Mint]) -> None:
     await sql.add(tx, [mint.row for mint in mints])
+    logins = [mint.row for mint in mints if mint.credential.renewal is not None]
+    await end_suspended(tx, ((row.issuer, row.customer_id) for row in logins))
     await sql.add_renewals(tx, [mint.credential.renewal for mint in mints if mint.credential.renewal is not None])
     for mint in mints:
         row = mint.row

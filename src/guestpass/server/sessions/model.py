@@ -92,12 +92,13 @@ class Renewal(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A session as the store has it now. ``renewal``: of a renewable one."""
+    """A session as the store has it now. ``renewal``: of a renewable one, which may be ``suspended``."""
 
     row: SessionRow
     ending: Ending | None
     used_up: bool
     renewal: Renewal | None
+    suspended: bool = False
 
     @property
     def ends_at(self) -> int:
@@ -107,7 +108,7 @@ class Known(NamedTuple):
     def status(self, now: int) -> Status:
         return status_of(
             ended=self.ending is not None,
-            suspended=False,
+            suspended=self.suspended,
             not_before=self.row.not_before,
             expires_at=self.ends_at,
             now=now,

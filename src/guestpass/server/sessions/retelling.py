@@ -60,7 +60,7 @@ async def living(tx: Transaction, key: ApiKey, session_id: bytes, *, now: int) -
         raise refusal
     ending = await revocation.ending_in(tx, row.issuer, row.id, row.subjects, found.own, found.horizon)
     uses = 0 if row.max_uses is None else await sql.uses_of(tx, row.issuer, row.id)
-    known = Known(row, ending, row.is_used_up(uses), found.renewal)
+    known = Known(row, ending, row.is_used_up(uses), found.renewal, found.suspended)
     if known.status(now) not in ("active", "scheduled"):
         raise Conflict(_ENDED)
     return Living(row, await sql.opaque_hash_of(tx, row.id) if row.format == "opaque" else None)

@@ -130,7 +130,7 @@ class SessionRoutes:
         return answer(view_of(verified.known, int(self._clock())))
 
     async def end_own(self, call: Exchange) -> Answer:
-        verified = await self._verifying.bearer(call.token)
+        verified = await self._verifying.bearer(call.token, suspended_too=True)
         session_id = verified.row.public_id
         ending = self._sessions.ending(OWN_SESSION)
         at_ms, _ = await self._sessions.end_one(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -23,7 +23,7 @@ from guestpass.server.revocation.service import CutMade, Subject
 from guestpass.server.sessions import index, recording, sql
 from guestpass.server.sessions.api import SessionPage, SessionView
 from guestpass.server.sessions.model import WORD, Known
-from guestpass.server.storage.store import Locks, Riders, Store, Transaction
+from guestpass.server.storage.store import Riders, Store, Transaction
 from guestpass.server.tally import Tally
 
 _NAMES = {"user": "customer", "api_key": "API key"}
@@ -142,15 +142,10 @@ class Sessions:
         await self._store.write(_unblock_each, unblock, riders)
 
 
-async def lock_sessions(tx: Transaction, session_ids: Iterable[bytes]) -> None:
-    """Take a turn at sessions before it is read whether they live: who ends one, and who renews it, take turns."""
-    await tx.lock(Locks.SESSION, [int.from_bytes(session_id[-4:], "big") for session_id in session_ids])
-
-
 async def _end_each(tx: Transaction, items: list[EndOne]) -> list[tuple[int, bool] | Exception]:
     outcomes: list[tuple[int, bool] | Exception] = []
     events: list[AuditEvent] = []
-    await lock_sessions(tx, [item.session_id for item in items])
+    await revocation.lock_sessions(tx, [item.session_id for item in items])
     for issuer, session_id, ending, where in items:
         found = await sql.find(tx, issuer, session_id)
         if found is None:
@@ -288,7 +283,7 @@ async def known_among(tx: Transaction, issuer: int, session_ids: Sequence[bytes]
     endings = await revocation.endings_in(tx, issuer, asked, horizon)
     uses = await sql.uses_of_each(tx, issuer, [each.row.id for each in found if each.row.max_uses is not None])
     return [
-        Known(each.row, ending, each.row.is_used_up(uses.get(each.row.id, 0)), each.renewal)
+        Known(each.row, ending, each.row.is_used_up(uses.get(each.row.id, 0)), each.renewal, each.suspended)
         for each, ending in zip(found, endings, strict=True)
     ]
 

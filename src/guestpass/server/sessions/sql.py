@@ -18,17 +18,19 @@ class Found(NamedTuple):
     own: Ending | None
     horizon: int
     renewal: Renewal | None
+    suspended: bool
 
 
 COLUMNS = ", ".join(SessionRow._fields)
 _S_COLUMNS = ", ".join(f"s.{name}" for name in SessionRow._fields)
 
 _FIND_START = (
-    "SELECT r.revoked_at_ms, r.revoked_by, r.reissue, h.before_ms, n.generation, n.rotated_at_ms, n.idle_ends_at,"  # noqa: S608
+    "SELECT r.revoked_at_ms, r.revoked_by, r.reissue, h.before_ms, n.generation, n.rotated_at_ms, n.idle_ends_at, u.id,"  # noqa: S608
     f" {_S_COLUMNS} FROM sessions s"
     " LEFT JOIN revocations r ON r.issuer = s.issuer AND r.id = s.id"
     " LEFT JOIN cut_horizons h ON h.issuer = s.issuer"
     " LEFT JOIN renewals n ON n.issuer = s.issuer AND n.id = s.id"
+    " LEFT JOIN suspensions u ON u.issuer = s.issuer AND u.id = s.id"
 )
 _FIND = f"{_FIND_START} WHERE s.issuer = ? AND s.id = ?"
 
@@ -72,7 +74,7 @@ async def look_up_opaque_token(store: Store, session_id: bytes) -> tuple[int, by
 def _found(row: Row) -> Found:
     own = Ending(row[0], row[1], bool(row[2])) if row[0] is not None else None
     renewal = Renewal(*row[4:7]) if row[4] is not None else None
-    return Found(SessionRow(*row[7:]), own, row[3] or 0, renewal)
+    return Found(SessionRow(*row[8:]), own, row[3] or 0, renewal, row[7] is not None)
 
 
 async def look_up(store: Store, issuer: int, session_id: bytes) -> Found | None:

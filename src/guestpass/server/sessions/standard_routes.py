@@ -58,7 +58,9 @@ class StandardRoutes:
     async def introspect(self, call: Exchange) -> Answer:
         form: TokenForm = call.body
         try:
-            verified = await self._verifying.at(await self._issuers.by_number(call.key.issuer), form.token)
+            verified = await self._verifying.at(
+                await self._issuers.by_number(call.key.issuer), form.token, suspended_too=True
+            )
             await self._verifying.count_use(verified)
         except GuestpassError as error:
             if isinstance(error, ServiceError):
@@ -108,7 +110,7 @@ def _introspection(verified: Verified) -> Introspection:
     claims = verified.claims
     return Introspection(
         active=True,
-        scope=claims.scope,
+        scope=verified.scope,
         client_id=claims.client_id,
         token_type="Bearer",  # noqa: S106 - RFC 6750
         exp=claims.exp,
@@ -131,7 +133,7 @@ def _identity(verified: Verified) -> tuple[tuple[bytes, bytes], ...]:
     values = (
         (b"x-guestpass-user", row.external_user_id),
         (b"x-guestpass-organization", row.external_organization_id or ""),
-        (b"x-guestpass-operations", row.scope),
+        (b"x-guestpass-operations", verified.scope),
         (b"x-guestpass-session", row.public_id),
         (b"x-guestpass-project", issuer.project.id),
         (b"x-guestpass-environment", issuer.environment),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
+from msgspec import UNSET
+
 from guestpass.core import ids
 from guestpass.core.bounds import SERVER_START_LEEWAY_SECONDS, TOKEN_BYTES_MAX
-from guestpass.core.tokens import check, kinds
+from guestpass.core.tokens import check, kinds, operations
 from guestpass.core.tokens.check import Expectation, Inspection, State
 from guestpass.core.tokens.claims import SessionClaims
 from guestpass.core.tokens.explain import Finding, explain
@@ -30,7 +32,7 @@ from guestpass.server.sessions import sql
 from guestpass.server.sessions.claims import claims_of
 from guestpass.server.sessions.model import WORD, Known, SessionRow
 from guestpass.server.signing_keys.service import Keyring
-from guestpass.server.storage.store import Locks, Store, Transaction
+from guestpass.server.storage.store import Store, Transaction
 
 
 class Verified(NamedTuple):
@@ -39,6 +41,12 @@ class Verified(NamedTuple):
     claims: SessionClaims
     issuer: Issuer
     known: Known
+
+    @property
+    def scope(self) -> str:
+        """What the token allows now: less, while its session is suspended."""
+        scope = operations.NOTHING if self.claims.scope is UNSET else self.claims.scope
+        return operations.within(scope, self.issuer.settings.suspended_operations) if self.known.suspended else scope
 
     @property
     def row(self) -> SessionRow:
@@ -70,16 +78,20 @@ class Verifying:
         self._issuer_of_header: dict[str, int] = {}
         self._prefixes = [(kinds.prefix_of(kinds.SESSION, each, word=prefix_word), each) for each in ENVIRONMENTS]
 
-    async def bearer(self, token: str) -> Verified:
+    async def bearer(self, token: str, *, suspended_too: bool = False) -> Verified:
         """Check a token that names its issuer itself, on a route that any of our users' browsers may call.
 
         Raises: TokenError.
         """
         _readable(token)
-        return await self.at(await self.issuer_of(token), token)
+        return await self.at(await self.issuer_of(token), token, suspended_too=suspended_too)
 
-    async def at(self, issuer: Issuer, token: str, operation: str | None = None) -> Verified:
+    async def at(
+        self, issuer: Issuer, token: str, operation: str | None = None, *, suspended_too: bool = False
+    ) -> Verified:
         """Check a token that must be one of ``issuer``, and may have to allow an operation.
+
+        ``suspended_too``: whoever asks looks at the scope, or ends the session.
 
         Raises: TokenError, OperationNotAllowed.
         """
@@ -95,8 +107,8 @@ class Verifying:
             claims = desk.verifier.verify(token, now=now)
         known = await self.known(issuer, claims.sid)
         ins = Inspection(token, desk.expect, desk.keys, now, operation)
-        ins.claims, ins.state = claims, _state(known)
-        check.verify(ins, check.STATE_CHECKS)
+        ins.claims, ins.state = claims, _state(known, issuer)
+        check.verify(ins, check.STATE_CHECKS_BUT_SUSPENSION if suspended_too else check.STATE_CHECKS)
         assert known is not None  # noqa: S101 - the revocation check refuses a session that is not there
         return Verified(claims, issuer, known)
 
@@ -141,7 +153,7 @@ class Verifying:
             return Explained(walked.findings, walked.first_error, None)
         if ins.opaque_id is None:
             known = await self.known(issuer, ins.claims.sid)
-            ins.state = _state(known)
+            ins.state = _state(known, issuer)
         findings = walked.findings + explain(ins, check.STATE_CHECKS).findings
         return Explained(findings, next((finding.error for finding in findings if finding.error), None), known)
 
@@ -155,7 +167,7 @@ class Verifying:
             raise NotFound("There is no such session.")
         desk = await self._desk(issuer)
         ins = Inspection("", desk.expect, desk.keys, int(self._clock()), operation)
-        ins.claims, ins.state = claims_of(known.row, issuer, expires_at=known.ends_at), _state(known)
+        ins.claims, ins.state = claims_of(known.row, issuer, expires_at=known.ends_at), _state(known, issuer)
         findings = explain(ins, check.TIME_CHECKS + check.STATE_CHECKS).findings
         return Explained(findings, next((finding.error for finding in findings if finding.error), None), known)
 
@@ -189,7 +201,7 @@ class Verifying:
             self._store, row.issuer, row.id, row.subjects, found.own, found.horizon
         )
         uses = 0 if row.max_uses is None else await sql.look_up_uses(self._store, row.issuer, row.id)
-        return Known(row, ending, row.is_used_up(uses), found.renewal)
+        return Known(row, ending, row.is_used_up(uses), found.renewal, found.suspended)
 
     async def _opaque(self, token: str, issuer: Issuer, desk: _Desk, now: int, operation: str | None) -> Verified:
         ins = Inspection(token, desk.expect, desk.keys, now, operation)
@@ -207,7 +219,7 @@ class Verifying:
         known = await self.known(issuer, session_id)
         if known is not None:
             ins.claims = claims_of(known.row, issuer)
-            ins.state = State(known.ending, found[1], known.used_up)
+            ins.state = _state(known, issuer, found[1])
         return known
 
     async def _opaque_token(self, session_id: str) -> tuple[int, bytes] | None:
@@ -239,8 +251,11 @@ def _access_claims(token: str, desk: _Desk, now: int, checks: tuple[check.Check,
     return check.verify(Inspection(token, expect, desk.keys, now), checks)
 
 
-def _state(known: Known | None) -> State | None:
-    return None if known is None else State(known.ending, used_up=known.used_up)
+def _state(known: Known | None, issuer: Issuer, token_hash: bytes | None = None) -> State | None:
+    if known is None:
+        return None
+    goes_on = issuer.settings.suspended_operations if known.suspended else None
+    return State(known.ending, token_hash, known.used_up, goes_on)
 
 
 def _readable(token: str) -> None:
@@ -252,7 +267,7 @@ def _readable(token: str) -> None:
 
 async def _count_each(tx: Transaction, rows: list[SessionRow]) -> list[Exception | None]:
     outcomes: list[Exception | None] = []
-    await tx.lock(Locks.SESSION, [int.from_bytes(row.id[-4:], "big") for row in rows])
+    await revocation.lock_sessions(tx, [row.id for row in rows])
     for row in rows:
         found = await sql.find(tx, row.issuer, row.id)
         if found is None or row.max_uses is None:

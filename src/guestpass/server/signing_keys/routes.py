@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from guestpass.core.tokens import operations
 from guestpass.server.http.exchange import Answer, Exchange, Headers, answer
 from guestpass.server.http.routes import Route
 from guestpass.server.projects.service import Issuer, Issuers
@@ -38,6 +39,7 @@ class SigningKeyRoutes:
             "token_endpoint_auth_methods_supported": [*_CLIENT_METHODS, "none"],
             "response_types_supported": [],
             "grant_types_supported": ["refresh_token"],
+            "suspendedOperations": operations.names_of(issuer.settings.suspended_operations),
             "service_documentation": f"{self._issuers.base_url}/docs",
         }
         return answer(document, headers=_PUBLIC)

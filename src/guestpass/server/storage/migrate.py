@@ -14,7 +14,7 @@ from guestpass.server.storage.postgres import PostgresStore
 from guestpass.server.storage.sqlite import SqliteStore, SqliteTransaction, wait_for_lock
 from guestpass.server.storage.store import Locks, Transaction
 
-HEAD = "0013"
+HEAD = "0014"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_SECONDS = 30.0  # another process may be migrating this very store
 _SERVERS_FROM = "servers_from"
