@@ -88,7 +88,6 @@ class WebhookRoom(NamedTuple):
 class Service:
     """Every room, wired: what the HTTP application and the commands work with."""
 
-    base_url: str
     store: Store
     issuers: Issuers
     api_keys: ApiKeys
@@ -112,6 +111,10 @@ class Service:
     clock: Clock
     entropy: Entropy
     tally: Tally
+
+    @property
+    def base_url(self) -> str:
+        return self.issuers.base_url
 
     async def make_project(self, name: str) -> Project:
         """Make a project, and its signing keys in both environments. Raises: ValidationFailed, Conflict."""
@@ -172,12 +175,10 @@ async def open_service(
     webhooks = _webhooks(store, sealer, issuers, clock, entropy)
     feeds = (refusals.write, keeping.keep_up, renewing.erase_salts)
     sessions, sealing = Sessions(store, clock, store.tally), Sealing(store, issuers, keyring)
-    purges = (
-        cleaning.purge, signed_requests.purge, refusals.purge, keeping.purge, webhooks.dispatching.purge,
-        Retention(store, days=settings.audit_retention_days).purge,
-    )  # fmt: skip
+    retention = Retention(store, days=settings.audit_retention_days)
+    often = (signed_requests.purge, refusals.purge, keeping.purge, webhooks.dispatching.purge)
+    purges = (cleaning.purge, anomalies.purge, retention.purge, *often)
     return Service(
-        base_url=issuers.base_url,
         store=store,
         issuers=issuers,
         api_keys=api_keys,
@@ -193,7 +194,7 @@ async def open_service(
         derivation=derivation,
         kept_answers=kept_answers,
         audit=_audit_log(store, sealing, cleaning, sessions),
-        jobs=Jobs(cleaning, rotation, feeds, api_keys.write_uses, (*purges, anomalies.purge), sealing.seal),
+        jobs=Jobs(cleaning, rotation, feeds, api_keys.write_uses, purges, sealing.seal),
         refusals=refusals,
         webhooks=webhooks,
         limits=RateLimits(_limits(settings), issuers, clock, _shared_counts(settings, issuers.base_url, clock)),
