@@ -19,6 +19,7 @@ from world import MASTER_KEY
 URL = "https://hooks.example.com/guestpass"
 OTHER_URL = "https://other.example.com/guestpass"
 REVOKED = "session.revoked"
+WAIT_SECONDS = 60
 
 
 class Log:
@@ -78,10 +79,11 @@ class Receivers:
         return [headers["webhook-id"] for to, headers, _ in self.posted if to == url]
 
     async def until(self, count, url=URL):
-        """Wait until so many were posted to a URL."""
-        while len(self.ids(url)) < count:
-            self._posted.clear()
-            await self._posted.wait()
+        """Wait until so many were posted to a URL; for ever would end the whole run."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while len(self.ids(url)) < count:
+                self._posted.clear()
+                await self._posted.wait()
 
 
 class Server:

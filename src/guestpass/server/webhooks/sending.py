@@ -109,6 +109,7 @@ class Sending:
             _, late = await asyncio.wait(self._under_way, timeout=DRAIN_SECONDS)
             for task in late:
                 task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)  # the store is closed next
 
     async def send_due(self) -> int:
         """Claim what is due, send it and wait for it; return how many deliveries that were."""
