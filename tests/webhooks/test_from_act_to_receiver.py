@@ -8,6 +8,7 @@ import json
 import pytest
 
 from engines import EVERY_ENGINE
+from guestpass.core import ids
 from guestpass.core.webhooks.subscriptions import EVENTS
 from guestpass.server.webhooks.posting import TOTAL_SECONDS
 from webhooks.receivers import Receiver
@@ -110,6 +111,30 @@ async def test_no_body_holds_a_credential_or_what_is_personal_beyond_the_hosts_o
         "gold-plan", "ada@example.com", "a-secret-name", "203.0.113", "whsec_", "sk_test_",
     ):  # fmt: skip
         assert secret not in bodies
+
+
+async def test_who_was_erased_is_named_no_more_in_what_is_kept_and_in_what_waits(world, receiver):
+    """His session and his customer's id stay; so does everybody else."""
+    async with Receiver().listening() as away:
+        pass
+    for each in (receiver, away):
+        await endpoint_at(world, each, ["session.revoked", "customer.erased"])
+    ada, bob = await world.mint("ada"), await world.mint("bob")
+    for session in (ada, bob):
+        await world.host.end(session)
+    await turn(world)
+    customer = (await world.host.session(ada))["customerId"]
+    await world.service.audit.erasing.erase(world.host.issuer.number, ids.decode("cust", customer), by="the test")
+    await turn(world)
+    rows = await world.store.at_once(lambda tx: tx.fetch("SELECT body, due_ms FROM webhook_deliveries"))
+    about_ada = [body for body, _ in rows if customer in body and "session.revoked" in body]
+    assert len([body for body in about_ada if ada.id in body]) == 2
+    assert '"ada"' not in str(rows)
+    assert str(rows).count('"bob"') == 2
+    assert told(receiver)[-1] == (
+        "customer.erased",
+        {"environment": "test", "projectId": world.host.issuer.project.id, "actor": "the test", "customerId": customer},
+    )
 
 
 async def test_environments_and_projects_are_told_of_their_own(world, receiver):

@@ -30,3 +30,10 @@ def body_of(event: SealedEvent, issuer: Issuer) -> str:
     data |= {name: value for name, value in event.detail.items() if name not in data}
     body = {"type": event.action, "timestamp": times.of_milliseconds(event.at_ms), "data": data}
     return _encoder.encode(body).decode()
+
+
+def without_names(body: str) -> str:
+    """Return a body that no longer tells who it is about; the ids of session and customer stay."""
+    told: dict[str, Any] = msgspec.json.decode(body)
+    told["data"] = {name: value for name, value in told["data"].items() if name not in _PERSONAL}
+    return _encoder.encode(told).decode()

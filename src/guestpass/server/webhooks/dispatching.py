@@ -7,6 +7,7 @@ receives it, and however slowly, no mint waits. Of several servers one queues wh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -21,7 +22,7 @@ from guestpass.server.storage import facts
 from guestpass.server.storage.batches import batch_by_batch
 from guestpass.server.storage.store import Locks, Store, Transaction
 from guestpass.server.webhooks import changes, queue, sql
-from guestpass.server.webhooks.bodies import body_of
+from guestpass.server.webhooks.bodies import body_of, without_names
 from guestpass.server.webhooks.changes import POSITION
 from guestpass.server.webhooks.model import MINTED, AuditLog, Delivery, Endpoint, WhyDisabled, event_id_of
 
@@ -29,6 +30,7 @@ EVENTS_AT_ONCE = 200  # in one act: some milliseconds, in which a lane of Postgr
 PURGE_BATCH = 500
 KEPT_DAYS = 7  # of what is done, from the event on
 KEPT_DAYS_MAX = 14  # of what is not: longer than the last attempt may take
+ERASED = "customer.erased"
 OVERFLOWING: WhyDisabled = "overflowing"
 _DAY_MS = 86_400_000
 
@@ -67,6 +69,9 @@ class Dispatching:
     async def dispatch(self) -> None:
         """Queue what was sealed since the last time. Called every second."""
         while read := await self._read():
+            for event in read.events:
+                if event.action == ERASED:  # before the position moves past it
+                    await self._forget(event)
             for full in await self._store.write(self._queue_each, read):
                 log.warning("webhook_endpoint_disabled", endpoint=full.public_id, why=OVERFLOWING)
 
@@ -90,6 +95,15 @@ class Dispatching:
         issuers = {number: await self._issuers.by_number(number) for number in {event.issuer for event in told}}
         return _Read(begins, ends, told, issuers)
 
+    async def _forget(self, erased: SealedEvent) -> None:
+        """Take the names of a customer who was erased out of what is kept, and of what is still to be sent."""
+        for endpoint in await self._store.read(sql.all_of_them):
+            if endpoint.issuer == erased.issuer:
+                for customer_id in erased.targets:
+                    found = await self._store.read(partial(queue.about, endpoint=endpoint, public_id=customer_id))
+                    for start in range(0, len(found), PURGE_BATCH):
+                        await self._store.write(_forget_each, found[start : start + PURGE_BATCH])
+
     async def purge(self) -> int:
         """Drop what is old, and what is left of endpoints that were deleted; return how many rows went."""
         now_ms = int(self._clock() * 1000)
@@ -104,6 +118,13 @@ class Dispatching:
     async def _queue_each(self, tx: Transaction, items: list[_Read]) -> list[list[Endpoint]]:
         await tx.lock(Locks.WEBHOOKS, [0])
         return [await _queue(tx, read, self._bounds.waiting) for read in items]
+
+
+async def _forget_each(tx: Transaction, items: list[list[Delivery]]) -> list[None]:
+    await tx.lock(Locks.WEBHOOKS, [0])
+    for delivery in (each for some in items for each in some):
+        await queue.put_body(tx, delivery, without_names(delivery.body))
+    return [None] * len(items)
 
 
 async def _position(tx: Transaction) -> int:

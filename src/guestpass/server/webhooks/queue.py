@@ -94,6 +94,22 @@ async def send_again(tx: Transaction, delivery: Delivery, now_ms: int) -> Delive
     return delivery._replace(claim=None, due_ms=now_ms, attempts=0, delivered_at=None)
 
 
+async def about(tx: Transaction, endpoint: Endpoint, public_id: str) -> list[Delivery]:
+    """Return the deliveries to an endpoint that name something by its public id. It reads all of them."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM webhook_deliveries WHERE {_OF} AND body LIKE ?",  # noqa: S608
+        (endpoint.issuer, endpoint.id, f'%"{public_id}"%'),
+    )
+    return [Delivery(*row) for row in rows]
+
+
+async def put_body(tx: Transaction, delivery: Delivery, body: str) -> None:
+    await tx.execute(
+        f"UPDATE webhook_deliveries SET body = ? WHERE {_WHICH}",  # noqa: S608
+        (body, delivery.issuer, delivery.endpoint_id, delivery.event_id),
+    )
+
+
 async def newest_done_but(tx: Transaction, endpoint: Endpoint, kept: int) -> bytes | None:
     """Return the event id of the newest done delivery but ``kept``, or None where there are not so many."""
     row = await tx.fetch_one(
