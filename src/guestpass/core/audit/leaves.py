@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -31,13 +32,13 @@ class EventLeaf(Struct, frozen=True, kw_only=True, rename="camel"):
         return _ordered.encode(self)
 
 
-class SessionLeaf(Struct, frozen=True, kw_only=True, rename="camel"):
+class SessionLeaf(Struct, frozen=True, rename="camel"):
     """A session as it was minted: its row is the event. Times are Unix seconds."""
 
+    action: Literal["session.created"]
     id: str
     project: str | None
     environment: str | None
-    action: str = "session.created"
     actor: str
     customer_id: str
     operations: str

@@ -17,8 +17,7 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
     """Return the root over at least one leaf, by the hashes of the leaves in order."""
     level = list(hashes)
     while len(level) > 1:
-        # Pairing from the left, and letting an odd last one rise, is the split of RFC 6962 at powers of two.
-        level = [_pair(level, place) for place in range(0, len(level), 2)]
+        level = _above(level)
     return level[0]
 
 
@@ -28,7 +27,7 @@ def path_of(hashes: Sequence[bytes], index: int) -> list[bytes]:
     while len(level) > 1:
         if (beside := index ^ 1) < len(level):
             path.append(level[beside])
-        level = [_pair(level, place) for place in range(0, len(level), 2)]
+        level = _above(level)
         index //= 2
     return path
 
@@ -48,8 +47,11 @@ def root_from(found: bytes, index: int, count: int, path: Sequence[bytes]) -> by
     return found if next(rest, None) is None else None
 
 
-def _pair(level: Sequence[bytes], place: int) -> bytes:
-    return level[place] if place + 1 == len(level) else _node(level[place], level[place + 1])
+def _above(level: Sequence[bytes]) -> list[bytes]:
+    """Pair from the left; an odd last one rises as it is: so RFC 6962 splits, at powers of two."""
+    sha256 = hashlib.sha256  # of thousands of leaves a second
+    pairs = [sha256(_NODE + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+    return [*pairs, level[-1]] if len(level) % 2 else pairs
 
 
 def _node(left: bytes, right: bytes) -> bytes:

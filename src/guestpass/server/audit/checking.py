@@ -174,7 +174,7 @@ def _slices(part: Part) -> Iterator[tuple[list[bytes], list[bytes], list[bytes]]
 def _fault_of(again: Again | None, sealed: bytes) -> str | None:
     if again is None:
         return DELETED
-    return None if again.holds and again.leaf.hash == sealed else CHANGED
+    return None if again.holds and tree.leaf_hash(again.leaf) == sealed else CHANGED
 
 
 async def _bounds(tx: Transaction, source: Source, oldest: Batch) -> tuple[bytes, bytes]:

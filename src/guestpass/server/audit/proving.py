@@ -46,10 +46,10 @@ async def _prove(tx: Transaction, public_id: str, *, personal: bool) -> Proof:
     if again is None:
         raise NotFound("The session is gone by age, and only the hash of its event is left.")
     index = part.first_leaf - batch.first_leaf + place
-    if not again.holds or again.leaf.hash != hashes[index]:
+    if not again.holds or tree.leaf_hash(again.leaf) != hashes[index]:
         raise Conflict("Its row is not what was sealed; see guestpass audit verify.")
     return Proof(
-        leaf=again.leaf.octets.decode(),
+        leaf=again.leaf.decode(),
         index=index,
         path=[beside.hex() for beside in tree.path_of(hashes, index)],
         head=batch.head,

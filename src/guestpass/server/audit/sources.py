@@ -14,6 +14,7 @@ from guestpass.core.audit.leaves import EventLeaf
 from guestpass.core.audit.tree import leaf_hash
 from guestpass.server.audit import sql
 from guestpass.server.audit.model import STORE, WORD, EventRow
+from guestpass.server.audit.packed import split
 from guestpass.server.sessions import minted
 from guestpass.server.sessions.model import SessionRow
 from guestpass.server.storage.store import Transaction
@@ -25,15 +26,11 @@ Names: TypeAlias = Mapping[int, tuple[str, str]]  # project id and environment b
 
 
 class Leaf(NamedTuple):
-    """One leaf in the making: what is hashed, and the salts of its commitments where the batch keeps them."""
+    """One leaf: its hash, and the salts of its commitments where the batch keeps them."""
 
     id: bytes
-    octets: bytes
-    salts: bytes = NO_SALTS
-
-    @property
-    def hash(self) -> bytes:
-        return leaf_hash(self.octets)
+    hash: bytes
+    salts: bytes
 
 
 class Source(Protocol):
@@ -65,12 +62,13 @@ class Again(NamedTuple):
     """A leaf that was made again from its row.
 
     Args:
+        leaf: What is hashed.
         personal: By field, salt in hexadecimal and value: what is not erased.
         is_erased: Whether something personal was erased, so that its commitments stand for themselves.
         holds: False where what is personal is not what was committed to.
     """
 
-    leaf: Leaf
+    leaf: bytes
     personal: Mapping[str, tuple[str, str]]
     is_erased: bool = False
     holds: bool = True
@@ -90,7 +88,7 @@ class Events:
 
     async def leaves(self, tx: Transaction, some: Sequence[bytes], names: Names) -> list[Leaf]:
         rows = await sql.events_of(tx, some)
-        return [Leaf(one, event_leaf(rows[one], names)) for one in some]
+        return [Leaf(one, leaf_hash(event_leaf(rows[one], names)), NO_SALTS) for one in some]
 
     async def leaves_again(
         self,
@@ -116,13 +114,11 @@ class Sessions:
             yield session_id
 
     async def leaves(self, tx: Transaction, some: Sequence[bytes], names: Names) -> list[Leaf]:
-        rows = await minted.rows(tx, self.number, some)
-        salts = os.urandom(SALTS_BYTES * len(some))
+        rows, name = await minted.rows_within(tx, self.number, some), names.get(self.number, _NOBODY)
+        drawn = split(os.urandom(SALTS_BYTES * len(some)), SALTS_BYTES)
         return [
-            _session_leaf(
-                rows[one], names.get(self.number, _NOBODY), salts[place * SALTS_BYTES : (place + 1) * SALTS_BYTES]
-            )
-            for place, one in enumerate(some)
+            Leaf(one, leaf_hash(_session_leaf(rows[one], name, salts)), salts)
+            for one, salts in zip(some, drawn, strict=True)
         ]
 
     async def leaves_again(
@@ -164,7 +160,7 @@ def event_leaf(row: EventRow, names: Names) -> bytes:
 
 
 def _event_again(row: EventRow, names: Names) -> Again:
-    leaf, commitments = Leaf(row.id, event_leaf(row, names)), msgspec.json.decode(row.commitments)
+    leaf, commitments = event_leaf(row, names), msgspec.json.decode(row.commitments)
     if row.personal is None:
         return Again(leaf, {}, is_erased=bool(commitments))
     personal = msgspec.json.decode(row.personal, type=dict[str, tuple[str, str]])
@@ -184,13 +180,12 @@ def _session_again(row: SessionRow, name: tuple[str, str], salts: bytes) -> Agai
 
 def _erased_again(row: SessionRow, name: tuple[str, str], commitments: Sequence[str | None]) -> Again:
     user, organization = commitments
-    leaf = Leaf(row.id, minted.leaf_of(row, *name, user or "", organization).encode())
+    leaf = minted.leaf_of(row, name, user or "", organization)
     return Again(leaf, {}, is_erased=True, holds=minted.is_erased(row))
 
 
-def _session_leaf(row: SessionRow, name: tuple[str, str], salts: bytes) -> Leaf:
-    user, organization = commitments_of(row, salts)
-    return Leaf(row.id, minted.leaf_of(row, *name, user, organization).encode(), salts)
+def _session_leaf(row: SessionRow, name: tuple[str, str], salts: bytes) -> bytes:
+    return minted.leaf_of(row, name, *commitments_of(row, salts))
 
 
 def commitments_of(row: SessionRow, salts: bytes) -> tuple[str, str | None]:

@@ -36,6 +36,12 @@ async def rows(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> di
     return await sql.rows_of(tx, issuer, session_ids)
 
 
+async def rows_within(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> dict[bytes, SessionRow]:
+    """Do the same for ids in order that are all there; sooner where hardly any others lie between them."""
+    found = await sql.rows_between(tx, issuer, session_ids[0], session_ids[-1], most=2 * len(session_ids))
+    return found if found.keys() >= {*session_ids} else await sql.rows_of(tx, issuer, session_ids)
+
+
 async def renewable_among(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> set[bytes]:
     """Return those of many that are renewable: their mint was a login."""
     return await sql.renewable_among(tx, issuer, session_ids) if session_ids else set()
@@ -67,20 +73,14 @@ def personal_of(row: SessionRow) -> dict[str, str]:
     return {USER: row.external_user_id} | ({} if organization is None else {ORGANIZATION: organization})
 
 
-def leaf_of(row: SessionRow, project: str, environment: str, user: str, organization: str | None) -> SessionLeaf:
-    """Return what the chain holds of a mint; ``user`` and ``organization`` are the commitments to what they are called."""
+def leaf_of(row: SessionRow, name: tuple[str, str], user: str, organization: str | None) -> bytes:
+    """Return what the chain holds of a mint.
+
+    ``name``: project id and environment. ``user``, ``organization``: the commitments to what they are called.
+    """
+    # By place: this is done for every session there is.
     return SessionLeaf(
-        id=row.public_id,
-        project=project,
-        environment=environment,
-        actor=api_keys.public_id(row.api_key_id),
-        customer_id=ids.encode_again(customers.WORD, row.customer_id),
-        operations=row.scope,
-        issued_at=row.issued_at,
-        not_before=row.not_before,
-        expires_at=row.expires_at,
-        max_uses=row.max_uses,
-        format=row.format,
-        user_commitment=user,
-        organization_commitment=organization,
-    )
+        "session.created", row.public_id, *name, api_keys.public_id(row.api_key_id),
+        ids.encode_again(customers.WORD, row.customer_id), row.scope, row.issued_at, row.not_before, row.expires_at,
+        row.max_uses, row.format, user, organization,
+    ).encode()  # fmt: skip

@@ -183,6 +183,17 @@ async def rows_of(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) ->
     return {row.id: row for row in (SessionRow(*columns) for columns in rows)}
 
 
+async def rows_between(
+    tx: Transaction, issuer: int, first: bytes, last: bytes, *, most: int
+) -> dict[bytes, SessionRow]:
+    """Return up to ``most`` rows from the id ``first`` up to ``last``, by id."""
+    rows = await tx.fetch(
+        f"SELECT {COLUMNS} FROM sessions WHERE issuer = ? AND id >= ? AND id <= ? ORDER BY id LIMIT ?",  # noqa: S608
+        (issuer, first, last, most),
+    )
+    return {row[1]: SessionRow._make(row) for row in rows}
+
+
 async def erase(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> None:
     """Empty what rows say of a person, from where they were refreshed too, and drop the sessions' metadata."""
     for session_id in session_ids:
