@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -54,6 +55,44 @@ def read_claims(token):
 
 def list_number_of(claims):
     return int(claims["status"]["status_list"]["uri"].rpartition("/")[2])
+
+
+async def test_the_audit_log_goes_on_from_where_the_copy_was_and_says_so(site):
+    """What the copy has never seen is lost with it; what it holds is whole, and in one chain with what comes."""
+    minted = await site.mint()
+    await site.revoke(minted)
+    before = await sealed(site, minted["id"])
+    site.command("backup", str(site.file))
+    lost = await site.mint()
+    await sealed(site, lost["id"])
+
+    site.lose_the_store()
+    site.command("restore", str(site.file))
+    await site.start_again()
+
+    again = await site.mint()
+    after = await sealed(site, again["id"])
+    assert after["faults"] == []
+    assert after["last"] > before["last"]
+    assert after["first"] == before["first"]
+    [told] = site.command("audit", "tail", "--action", "store.restored", "--json")
+    assert (told["actor"], told["project"]) == ("restore", None)
+    assert json.loads(site.command("audit", "prove", minted["id"]))["head"].count(".") == 2
+    assert "There is no such event" in site.command("audit", "prove", lost["id"], expect=4)
+
+
+async def sealed(site, session_id):
+    """Wait until a mint is in the log; return what a check of all of it says."""
+    for _ in range(20):
+        if await asyncio.to_thread(is_proven, site, session_id):
+            break
+    return site.command("audit", "verify", "--json")
+
+
+def is_proven(site, session_id):
+    with contextlib.suppress(AssertionError):  # of a command that ends with 4
+        return bool(site.command("audit", "prove", session_id))
+    return False
 
 
 async def test_a_copy_that_was_put_back_by_hand_is_not_served(site):

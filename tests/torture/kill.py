@@ -3,7 +3,8 @@
     PYTHONPATH=tests python tests/torture/kill.py [--rounds 50] [--workers 1] [--seed N]
 
 Each round mints, revokes single sessions and cuts whole users over many connections, and ends with SIGKILL at a
-random moment. After each restart every promise of the round must have been kept; see ``promises``.
+random moment. After each restart every promise of the round must have been kept; see ``promises``. At the end the
+audit log must hold all of it, once; see ``audit_log``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tempfile
 from collections import Counter
 
+import audit_log
 from promises import Ledger, broken_promises, end_one, end_user, mint
 from real_server import NotSent, RealServer, Unanswered
 
@@ -63,6 +65,8 @@ async def torture(directory, *, rounds, workers=1, seed=1, settings=None, tell=l
         broken += await broken_promises(server, older)
     finally:
         server.end()
+    if not settings:  # its store is a file that is there when it is gone
+        broken += await audit_log.breaches(directory, older)
     return acknowledged, broken
 
 
