@@ -18,6 +18,7 @@ export async function bundle(
     plugins,
     resolve: {
       alias: [
+        { find: '@guestpass/browser/refresh', replacement: at('../packages/browser/src/refresh-client.ts') },
         { find: '@guestpass/browser', replacement: at('../packages/browser/src/index.ts') },
         { find: '@guestpass/react', replacement: at('../packages/react/src/index.ts') },
       ],

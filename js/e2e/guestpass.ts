@@ -22,13 +22,14 @@ export class Guestpass {
   readonly url: string
   readonly #process: ChildProcess
   readonly #store: string
-  readonly #key: string
+  /** Of a key that may do everything. */
+  readonly secretKey: string
 
   private constructor(url: string, child: ChildProcess, store: string, key: string) {
     this.url = url
     this.#process = child
     this.#store = store
-    this.#key = key
+    this.secretKey = key
   }
 
   static async serve(): Promise<Guestpass> {
@@ -53,7 +54,7 @@ export class Guestpass {
 
   // biome-ignore lint/suspicious/noExplicitAny: each route has its own answer
   async post(path: string, body: object): Promise<any> {
-    const headers = { Authorization: `Bearer ${this.#key}`, 'Content-Type': 'application/json' }
+    const headers = { Authorization: `Bearer ${this.secretKey}`, 'Content-Type': 'application/json' }
     const response = await fetch(this.url + path, { method: 'POST', headers, body: JSON.stringify(body) })
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`)
     return response.json()

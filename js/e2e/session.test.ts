@@ -9,7 +9,7 @@ import { Host } from './host.js'
 import { HostApp } from './pages/HostApp.js'
 
 declare global {
-  var guestpass: typeof import('../packages/browser/src/index.js') | undefined
+  var guestpass: typeof import('./pages/sdk.js') | undefined
   var session: SessionClient
   var cameBack: boolean | undefined
 }

@@ -1,1 +1,2 @@
 export * from '@guestpass/browser'
+export * from '@guestpass/browser/refresh'
