@@ -103,6 +103,31 @@ describe('gp.auth', () => {
     expect(service.received).toEqual([])
   })
 
+  test('anomalies come page by page, with Dates and their evidence', async () => {
+    const anomaly = {
+      id: 'anom_1',
+      kind: 'reuse',
+      at: '2026-11-26T10:00:00Z',
+      sessionId: 'sess_1',
+      customerId: 'cust_1',
+      externalUserId: 'ada',
+      outcome: 'revoked',
+      evidence: { generation: 3, currentGeneration: 5 },
+    }
+    service.reply(
+      { body: { data: [anomaly], nextCursor: 'more' } },
+      { body: { data: [{ ...anomaly, id: 'anom_2' }], nextCursor: null } },
+    )
+    const found = []
+    for await (const one of gp.auth.anomalies({ limit: 1 })) found.push(one)
+    expect(found.map(({ id }) => id)).toEqual(['anom_1', 'anom_2'])
+    expect(found[0]).toEqual({ ...anomaly, at: new Date(anomaly.at) })
+    expect(service.received.map(({ path }) => path)).toEqual([
+      '/v1/auth/anomalies?limit=1',
+      '/v1/auth/anomalies?limit=1&cursor=more',
+    ])
+  })
+
   test.each([
     ['REFRESH_TOKEN_REUSED', RefreshTokenError],
     ['REFRESH_TOKEN_EXPIRED', RefreshTokenError],

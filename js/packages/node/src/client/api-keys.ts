@@ -1,15 +1,15 @@
 import { inspect } from 'node:util'
-import { fields, pageOf, pathId, type Wire, withDates } from './codec.js'
+import { fields, pathId, type Wire, withDates } from './codec.js'
 import type {
   ApiKey,
   CreateApiKeyParams,
   EditApiKeyParams,
   ListApiKeysParams,
   NewApiKey,
-  Page,
   RevokeApiKeyParams,
   RotateApiKeyParams,
 } from './model.js'
+import { Paged } from './paged.js'
 import type { CallOptions, Transport } from './transport.js'
 
 const PATH = '/v1/api-keys'
@@ -24,7 +24,7 @@ export class ApiKeys {
 
   /** Every key, the newest first, also what has ended: `for await (const key of gp.apiKeys.list())`. */
   list(params: ListApiKeysParams = {}, options?: CallOptions): ApiKeyList {
-    return new ApiKeyList(this.#transport, params, options)
+    return new ApiKeyList(this.#transport, { path: PATH, params: { ...params }, options, read: keyOf })
   }
 
   /** @throws RequestError (`NOT_FOUND`), also for another project's id. */
@@ -69,38 +69,8 @@ export class ApiKeys {
   }
 }
 
-/** A list that fetches its pages while it is iterated. Iterating it again starts from the first page. */
-export class ApiKeyList implements AsyncIterable<ApiKey> {
-  readonly #transport: Transport
-  readonly #params: ListApiKeysParams
-  readonly #options: CallOptions | undefined
-
-  constructor(transport: Transport, params: ListApiKeysParams, options: CallOptions | undefined) {
-    this.#transport = transport
-    this.#params = params
-    this.#options = options
-  }
-
-  /** One page; without `cursor` the first. */
-  async page(cursor?: string): Promise<Page<ApiKey>> {
-    const call = {
-      method: 'GET',
-      path: PATH,
-      query: { ...this.#params, cursor },
-      options: this.#options,
-    } as const
-    return pageOf(await this.#transport.send(call), keyOf)
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterator<ApiKey> {
-    let page = await this.page()
-    yield* page.data
-    while (page.nextCursor !== null) {
-      page = await this.page(page.nextCursor)
-      yield* page.data
-    }
-  }
-}
+/** API keys, page by page: `for await`. */
+export class ApiKeyList extends Paged<ApiKey> {}
 
 function pathOf(id: string): string {
   return `${PATH}/${pathId(id, 'key_')}`

@@ -1,7 +1,16 @@
 import { inspect } from 'node:util'
 import { RequestError } from '../errors.js'
 import { fields, type Wire, withDates } from './codec.js'
-import type { AccessToken, LoginParams, Logout, LogoutParams, TokenPair } from './model.js'
+import type {
+  AccessToken,
+  Anomaly,
+  ListAnomaliesParams,
+  LoginParams,
+  Logout,
+  LogoutParams,
+  TokenPair,
+} from './model.js'
+import { Paged } from './paged.js'
 import type { CallOptions, Transport } from './transport.js'
 
 /** The service repeats the answer of a refresh for 30 s: room for three tries with what they wait between them. */
@@ -74,6 +83,19 @@ export class Auth {
     const call = { method: 'POST', path: '/v1/auth/logout', body: others, ...proof, options } as const
     return withDates<Logout>(await this.#transport.send(call), [])
   }
+
+  /** Refreshes that were odd, the newest first: `for await (const anomaly of gp.auth.anomalies())`. */
+  anomalies(params: ListAnomaliesParams = {}, options?: CallOptions): AnomalyList {
+    const path = '/v1/auth/anomalies'
+    return new AnomalyList(this.#transport, { path, params: { ...params }, options, read: anomalyOf })
+  }
+}
+
+/** Odd refreshes, page by page: `for await`. */
+export class AnomalyList extends Paged<Anomaly> {}
+
+function anomalyOf(wire: unknown): Anomaly {
+  return withDates<Anomaly>(wire, ['at'])
 }
 
 function pairOf(answer: unknown): TokenPair {

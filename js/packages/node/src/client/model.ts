@@ -86,6 +86,32 @@ export interface Logout {
   readonly tokensRevoked: number | null
 }
 
+/** Later servers may add words. */
+export type AnomalyKind = 'reuse' | 'rate' | 'origin' | 'pause' | (string & {})
+/** Later servers may add words. */
+export type AnomalyOutcome = 'recorded' | 'suspended' | 'revoked' | (string & {})
+
+/** A refresh that was odd. */
+export interface Anomaly {
+  readonly id: string
+  /** `reuse`: an old token; `rate`: over 10 in 60 s; `origin`: network and agent changed at once; `pause`: after 72 h. */
+  readonly kind: AnomalyKind
+  readonly at: Date
+  readonly sessionId: string
+  /** Null once the session was purged, as `externalUserId`. */
+  readonly customerId: string | null
+  readonly externalUserId: string | null
+  /** What was done. */
+  readonly outcome: AnomalyOutcome
+  /** By what it was seen; each kind has fields of its own. */
+  readonly evidence: Readonly<Record<string, unknown>>
+}
+
+export interface ListAnomaliesParams {
+  /** Anomalies in one page: 1 to 100, 20 by default. */
+  limit?: number | undefined
+}
+
 /** A session that is over. Revoking again answers the same. */
 export interface RevokedSessionToken {
   readonly id: string

@@ -1,11 +1,10 @@
 import { inspect } from 'node:util'
 import { RequestError } from '../errors.js'
-import { fields, pageOf, pathId, type Wire, withDates } from './codec.js'
+import { fields, pathId, type Wire, withDates } from './codec.js'
 import type {
   CreateSessionTokenParams,
   CustomerBlock,
   ListSessionsParams,
-  Page,
   Revocation,
   RevokedSessionToken,
   RevokeSessionsParams,
@@ -16,6 +15,7 @@ import type {
   Verification,
   VerifyTokenParams,
 } from './model.js'
+import { Paged } from './paged.js'
 import type { CallOptions, Transport } from './transport.js'
 
 /** `gp.sessionTokens`: one fixed session and its token. */
@@ -76,7 +76,8 @@ export class Sessions {
 
   /** The sessions that fit, a page fetched whenever one is needed: `for await (const session of gp.sessions.list())`. */
   list(params: ListSessionsParams = {}, options?: CallOptions): SessionList {
-    return new SessionList(this.#transport, params, options)
+    const path = '/v1/sessions'
+    return new SessionList(this.#transport, { path, params: { ...params }, options, read: sessionOf })
   }
 
   /** @throws RequestError (`NOT_FOUND`), also for another project's id. */
@@ -107,34 +108,8 @@ export class Sessions {
 
 const SELECTORS = ['id', 'externalUserId', 'externalOrganizationId', 'apiKeyId', 'all'] as const
 
-/** A list that fetches its pages while it is iterated. Iterating it again starts from the first page. */
-export class SessionList implements AsyncIterable<SessionDetails> {
-  readonly #transport: Transport
-  readonly #params: ListSessionsParams
-  readonly #options: CallOptions | undefined
-
-  constructor(transport: Transport, params: ListSessionsParams, options: CallOptions | undefined) {
-    this.#transport = transport
-    this.#params = params
-    this.#options = options
-  }
-
-  /** One page; without `cursor` the first. */
-  async page(cursor?: string): Promise<Page<SessionDetails>> {
-    const query = { ...this.#params, cursor }
-    const call = { method: 'GET', path: '/v1/sessions', query, options: this.#options } as const
-    return pageOf(await this.#transport.send(call), sessionOf)
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterator<SessionDetails> {
-    let page = await this.page()
-    yield* page.data
-    while (page.nextCursor !== null) {
-      page = await this.page(page.nextCursor)
-      yield* page.data
-    }
-  }
-}
+/** Sessions, page by page: `for await`. */
+export class SessionList extends Paged<SessionDetails> {}
 
 /** `gp.tokens`: ask the service about one token. */
 export class Tokens {
