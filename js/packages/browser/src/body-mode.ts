@@ -45,10 +45,11 @@ export class BodyMode implements Mode {
     this.options = { platform: alone ? { ...platform, tabs: ALONE } : platform, storage }
   }
 
-  readonly exchange: Exchange = async (signal) => {
+  readonly exchange: Exchange = async (signal, sent) => {
     const tokens = this.#tokens
     const before = await tokens.read()
     if (!before) throw signedOut('none')
+    sent()
     const response = await this.#send('refresh', { refreshToken: before }, { signal })
     if (response.ok) {
       const renewed = (await bodyOf(response)) as unknown as RenewableTokens
@@ -60,7 +61,7 @@ export class BodyMode implements Mode {
     const refusal = await refusalOf(this.#platform, response)
     if (refusal.code !== 'SIGNED_OUT') throw refusal
     // Another tab may have logged in anew, which can be what ended this one.
-    if ((await tokens.read()) !== before) return this.exchange(signal)
+    if ((await tokens.read()) !== before) return this.exchange(signal, sent)
     await tokens.remove(before)
     throw refusal
   }

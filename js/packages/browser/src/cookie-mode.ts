@@ -28,9 +28,11 @@ export class CookieMode implements Mode {
     this.#url = sessionTokenUrl
   }
 
-  readonly exchange: Exchange = async (signal) => {
+  readonly exchange: Exchange = async (signal, sent) => {
     if (this.#csrf) {
-      const response = await this.#send('/refresh', { signal }, this.#csrf)
+      sent()
+      // A page that is left meanwhile still gets the cookie: the next one will need it.
+      const response = await this.#send('/refresh', { signal, keepalive: true }, this.#csrf)
       if (!(await isForAnother(response))) return this.#answerOf(response, signal)
       this.#csrf = undefined
     }

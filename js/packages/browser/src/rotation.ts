@@ -1,19 +1,26 @@
-import { ATTEMPT_MS, inTime } from './ask.js'
+import { inTime } from './ask.js'
 import { type Platform, SessionError, type SessionTokenAnswer, type Timer } from './index.js'
 
-/** So long (ms) the server answers the token used last with the same successor, unless the project has set less. */
-export const GRACE_MS = 30_000
 /** The first pause, ms; each is twice the one before. Longer than the client's own, which makes this one needless. */
 export const PAUSE_MS = 1_200
+/** From the beginning of one attempt to the next, ms: three of them fit into the 30 s in which the server repeats its answer. */
+export const APART_MS_MAX = 11_000
+/** So long (ms) it is asked again though nobody has asked meanwhile. */
+export const PATIENCE_MS = 600_000
 
-/** Ask for the next token once; rejects with a {@link SessionError}, `UNAVAILABLE` where no answer came. */
-export type Exchange = (signal: AbortSignal) => Promise<SessionTokenAnswer>
+/**
+ * Ask for the next token once; rejects with a {@link SessionError}, `UNAVAILABLE` where no answer came.
+ *
+ * @param sent - Called as soon as the server may have moved on, whatever comes back.
+ */
+export type Exchange = (signal: AbortSignal, sent: () => void) => Promise<SessionTokenAnswer>
 
 /**
  * Exchanges that change the token they are made with, one at a time.
  *
- * When an answer is lost the server may have moved on, and it answers the old token for its grace only. So the
- * exchange is repeated in that time even if nobody waits for it, and nobody looks at the page.
+ * When an answer is missing the server may have moved on, and it repeats that answer for its grace only. So the exchange
+ * is repeated before that is over, until one is answered, even if nobody waits for it and nobody looks at the page. Any
+ * attempt may be the one that got through, so each has two after it in time.
  */
 export class Rotation {
   readonly #platform: Platform
@@ -23,8 +30,8 @@ export class Rotation {
   #abort = new AbortController()
   #timer: Timer
   #pauseMs = PAUSE_MS
-  /** When the first attempt began whose answer is missing; on the monotonic clock. */
-  #lostAt: number | undefined
+  /** When somebody last asked, on the monotonic clock. */
+  #askedAt = 0
 
   /** @param deliver - Takes an answer that came after everybody had given up waiting. */
   constructor(platform: Platform, exchange: Exchange, deliver: (answer: SessionTokenAnswer) => void) {
@@ -35,6 +42,20 @@ export class Rotation {
 
   /** The next token. Whoever asks meanwhile joins. */
   run(): Promise<SessionTokenAnswer> {
+    this.#askedAt = this.#platform.monotonic()
+    return this.#joined()
+  }
+
+  /** Nobody wants an answer any more; whoever waits is told so. */
+  stop(): void {
+    this.#abort.abort()
+    this.#abort = new AbortController()
+    this.#platform.clearTimeout(this.#timer)
+    this.#attempt = undefined
+    this.#pauseMs = PAUSE_MS
+  }
+
+  #joined(): Promise<SessionTokenAnswer> {
     if (this.#attempt) return this.#attempt
     this.#platform.clearTimeout(this.#timer)
     const attempt = this.#once(this.#abort.signal).finally(() => {
@@ -44,50 +65,36 @@ export class Rotation {
     return attempt
   }
 
-  /** Nobody wants an answer any more; whoever waits is told so. */
-  stop(): void {
-    this.#abort.abort()
-    this.#abort = new AbortController()
-    this.#platform.clearTimeout(this.#timer)
-    this.#attempt = undefined
-    this.#found()
-  }
-
   async #once(stopped: AbortSignal): Promise<SessionTokenAnswer> {
     const startedAt = this.#platform.monotonic()
+    let isSent = false
+    const sent = () => {
+      isSent = true
+    }
     try {
-      const answer = await inTime(this.#platform, this.#exchange, stopped)
+      const answer = await inTime(this.#platform, (signal) => this.#exchange(signal, sent), stopped)
       stopped.throwIfAborted()
-      this.#found()
+      this.#pauseMs = PAUSE_MS
       return answer
     } catch (thrown) {
       stopped.throwIfAborted()
       const error =
         thrown instanceof SessionError ? thrown : new SessionError('UNAVAILABLE', `No answer: ${thrown}`)
-      if (error.code === 'UNAVAILABLE') this.#lost(startedAt, error.retryAfterSeconds * 1000)
+      if (isSent && error.code === 'UNAVAILABLE') this.#askAgain(startedAt, error.retryAfterSeconds * 1000)
       throw error
     }
   }
 
-  #lost(startedAt: number, askedMs: number): void {
+  #askAgain(startedAt: number, leastMs: number): void {
     const platform = this.#platform
-    // Later than that the server answers no old token any more: whatever is tried now is a new beginning.
-    if (startedAt - (this.#lostAt ?? startedAt) > GRACE_MS) this.#found()
-    this.#lostAt ??= startedAt
-    const wait = Math.max(this.#pauseMs, askedMs)
-    this.#pauseMs *= 2
-    if (platform.monotonic() + wait - this.#lostAt > GRACE_MS - ATTEMPT_MS) return
-    this.#timer = platform.setTimeout(() => this.#again(), wait)
-  }
-
-  #again(): void {
-    this.run()
-      .then(this.#deliver)
-      .catch(() => {}) // the next attempt has been set, or somebody asks
-  }
-
-  #found(): void {
-    this.#lostAt = undefined
-    this.#pauseMs = PAUSE_MS
+    const mostMs = startedAt + APART_MS_MAX - platform.monotonic()
+    const wait = Math.max(Math.min(this.#pauseMs, mostMs), PAUSE_MS, leastMs)
+    this.#pauseMs = Math.min(this.#pauseMs * 2, APART_MS_MAX)
+    if (platform.monotonic() + wait - this.#askedAt > PATIENCE_MS) return
+    this.#timer = platform.setTimeout(() => {
+      this.#joined()
+        .then(this.#deliver)
+        .catch(() => {}) // the next attempt has been set, or nobody has asked for long
+    }, wait)
   }
 }

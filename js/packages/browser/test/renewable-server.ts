@@ -21,6 +21,8 @@ export class RenewableServer {
   readonly asked: string[] = []
   /** Answers that are sent and never arrive. */
   loseAnswers = 0
+  /** One was lost, and none has arrived since. */
+  isMissing = false
   /** In place of the next refreshes' answers. */
   refuse: Reply | undefined
   /** How the session ended. */
@@ -102,7 +104,8 @@ export class RenewableServer {
   }
 
   #arrives(response: Response): Response {
-    if (this.loseAnswers-- > 0) throw new TypeError('Failed to fetch')
+    this.isMissing = this.loseAnswers-- > 0
+    if (this.isMissing) throw new TypeError('Failed to fetch')
     this.loseAnswers = 0
     return response
   }
