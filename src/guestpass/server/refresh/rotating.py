@@ -16,7 +16,7 @@ from guestpass.server.refresh import sql
 from guestpass.server.refresh.model import Refreshed, SessionKey, Standing, Use
 from guestpass.server.refresh.standing import Salts, locked, next_of, salts_in_use
 from guestpass.server.refresh.watching import Watching
-from guestpass.server.storage.store import Transaction
+from guestpass.server.storage.store import Transaction, together
 
 
 class Rotating:
@@ -29,8 +29,7 @@ class Rotating:
 
     async def act(self, tx: Transaction, uses: list[Use]) -> list[Refreshed | Exception]:
         """Of several who show one token the first rotates, and the others get its successor again."""
-        standing = await locked(tx, [use.session for use in uses])
-        now_ms = await tx.now_ms()
+        standing, now_ms = await together(tx, locked(tx, [use.session for use in uses]), tx.now_ms())
         salts = await self._salts(tx, uses, standing, now_ms)
         before = {session: stands.renewal for session, stands in standing.items()}
         outcomes = [await self._use(tx, use, standing.get(use.session), salts, now_ms) for use in uses]
