@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -75,6 +75,7 @@ class WatchedStore:
         self.reads_begun = 0
         self.is_away = False
         self.reads = True
+        self.next_write: Literal["done", "rolled back", "unheard"] = "done"
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[list[str]]:
@@ -93,7 +94,18 @@ class WatchedStore:
 
     async def write(self, act: Any, item: Any, riders: Any = ()) -> Any:
         self._answers()
-        return await self._store.write(act, item, riders)
+        fate, self.next_write = self.next_write, "done"
+        if fate == "done":
+            return await self._store.write(act, item, riders)
+        if fate == "unheard":
+            await self._store.write(act, item, riders)
+            raise Unavailable(internal="the test lost the answer of a commit")
+
+        async def broken_off(tx: Any, items: list[Any]) -> list[Any]:
+            await act(tx, items)
+            raise Unavailable(internal="the test broke off before the commit")
+
+        return await self._store.write(broken_off, item, riders)
 
     async def look_up(self, sql: str, parameters: Any = ()) -> Any:
         self._answers()
