@@ -65,7 +65,7 @@ async def test_a_healthy_installation_is_healthy_and_not_changed(installation):
     before = await installation.rows()
     found = await installation.examined()
     assert [finding for finding in found if not finding.ok] == []
-    told = {"clock", "store's clock", "schema", "master key", "public URL", "proxies", "signing keys"}
+    told = {"clock", "store's clock", "schema", "master key", "public URL", "proxies", "signing keys", "audit log"}
     assert told <= {finding.what for finding in found}
     assert await installation.rows() == before
 
@@ -163,3 +163,16 @@ class TestADirectory:
         (tmp_path / NEXT_KEY_FILE).unlink()
         file.unlink()
         assert "is missing" in (await installation.wrong(master_key="")).detail
+
+
+async def test_a_head_of_the_audit_log_that_does_not_hold_is_named(installation):
+    service = await open_configured(installation.settings())
+    await service.audit.sealing.seal()
+    await service.close()
+    [finding] = [finding for finding in await installation.examined() if finding.what == "audit log"]
+    assert finding.ok
+    assert "batch 1" in finding.detail
+    await installation.execute("UPDATE audit_batches SET leaves = leaves + 1")
+    assert "guestpass audit verify" in (await installation.wrong()).advice
+    await installation.execute("UPDATE audit_keys SET kid = 'another'")
+    assert "not kept" in (await installation.wrong()).detail

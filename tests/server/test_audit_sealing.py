@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 
@@ -152,6 +153,28 @@ async def test_servers_that_seal_at_once_seal_one_after_the_other(world):
     sealed = [await other.seal() for other in others]
     assert sealed == [len(await all_ids(world)), 0, 0, 0]
     await check_whole(world)
+
+
+async def test_mints_of_two_servers_are_sealed_once_while_they_go_on(world):
+    """Commits overtake each other, one server's clock is ahead, and whoever is free seals."""
+    other = await world.beside(ahead_seconds=4.0)
+    key = await world.service.api_keys.authenticate(world.host.secret)
+
+    async def mint_some(service):
+        for _ in range(40):
+            await service.minting.mint(key, MintRequest(external_user_id="ada"))
+
+    async def seal_on():
+        for _ in range(30):
+            await world.service.audit.sealing.seal()
+            await other.service.audit.sealing.seal()
+            world.clock.advance(milliseconds=700)
+
+    await asyncio.gather(*(mint_some(server.service) for server in (world, other) for _ in range(4)), seal_on())
+    world.clock.advance(milliseconds=HELD_MS)
+    await world.service.audit.sealing.seal()
+    await check_whole(world)
+    assert (await world.service.audit.checking.verify()).faults == []
 
 
 async def test_another_server_takes_over_from_one_that_is_gone(world):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from guestpass.core import ids
+from guestpass.core.audit import heads
 from guestpass.server.audit.packed import PackedIds, split
 from guestpass.server.storage.store import Transaction
 
@@ -85,6 +86,20 @@ async def key_of(tx: Transaction, kid: str) -> dict[str, str] | None:
     """Return the public JWK of a key that signed heads."""
     row = await tx.fetch_one("SELECT public_jwk FROM audit_keys WHERE kid = ?", (kid,))
     return None if row is None else msgspec.json.decode(row[0], type=dict[str, str])
+
+
+async def fault_of_head(tx: Transaction, batch: Batch) -> str | None:
+    """Say why the head of a batch is not to be believed, by itself; or None."""
+    try:
+        jwk = await key_of(tx, heads.kid_of(batch.head) or "")
+        if jwk is None:
+            return "the key that signed it is not kept"
+        head = heads.read(batch.head, jwk)
+    except ValueError as fault:
+        return str(fault)
+    if (head.number, head.first, head.count) != (batch.number, batch.first_leaf, batch.leaves):
+        return "it is of another batch"
+    return None
 
 
 async def put_salts(tx: Transaction, part: Part, salts: bytes) -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from guestpass.core import times
 from guestpass.errors import GuestpassError, Unavailable
 from guestpass.server.app import check_public_url, issuer_names
+from guestpass.server.audit import batches as chain
 from guestpass.server.clock import Clock, system_clock
 from guestpass.server.opening import MASTER_KEY_FILE, NEXT_KEY_FILE, is_initialized, sealer_of, store_as_it_is
 from guestpass.server.operate.routes import CLOCKS_APART_SECONDS_MAX
@@ -135,6 +136,7 @@ async def _in_the_store(settings: Settings, store: Store, clock: Clock) -> list[
     findings += [_good("public URL", base_url), _proxies(settings, base_url)]
     issuers = Issuers(store, base_url, names, clock, os.urandom)
     findings.append(await _signing_keys(settings, store, sealer, issuers, clock))
+    findings.append(await store.read(_audit_log))
     return findings
 
 
@@ -174,6 +176,17 @@ def _schema(schema: Schema) -> Finding:
         f"{schema.revision or 'none'}; migrations up to {migrate.HEAD} are missing",
         "back up, see guestpass db upgrade --plan, then start a server of this version or run: guestpass db upgrade",
     )
+
+
+async def _audit_log(tx: Transaction) -> Finding:
+    """Its last head alone: all of it is for ``guestpass audit verify`` to read."""
+    what, last = "audit log", await chain.last(tx)
+    if last is None:
+        return _good(what, "nothing is sealed yet: a running server does it within a second")
+    if fault := await chain.fault_of_head(tx, last):
+        return _bad(what, f"the head of batch {last.number} does not hold: {fault}", "run: guestpass audit verify")
+    sealed_at = times.of_milliseconds(last.sealed_at_ms)
+    return _good(what, f"batch {last.number}, sealed {sealed_at}, holds up to event {last.first_leaf + last.leaves}")
 
 
 def _master_key(sealer: Sealer, named: str) -> Finding:
