@@ -223,3 +223,29 @@ def test_no_token_is_in_an_address_or_in_what_is_raised_when_nothing_answers(hos
     assert all(
         REFRESH_TOKEN not in str(request.url) and ACCESS_TOKEN not in str(request.url) for request in service.requests
     )
+
+
+ODD = {
+    "id": "anom_01jd9x3m5n7p8q9r0s1t2v3w4x",
+    "kind": "origin",
+    "at": "2026-11-21T10:00:00.125Z",
+    "sessionId": SESSION_ID,
+    "customerId": None,
+    "externalUserId": None,
+    "outcome": "suspended",
+    "evidence": {"network": "203.0.113.0/24", "networkBefore": "198.51.100.0/24", "hours": 80},
+}
+
+
+def test_anomalies_are_one_typed_iterator(host, service):
+    page = {"data": [ODD], "nextCursor": "c1"}
+    service.will(reply(200, page), reply(200, page | {"nextCursor": None}))
+    found = host.all(lambda gp: gp.auth.anomalies(limit=1))
+    assert [request.url.raw_path.decode() for request in service.requests] == [
+        "/v1/auth/anomalies?limit=1",
+        "/v1/auth/anomalies?limit=1&cursor=c1",
+    ]
+    assert [one.kind for one in found] == ["origin", "origin"]
+    assert found[0].at == datetime(2026, 11, 21, 10, 0, 0, 125_000, tzinfo=UTC)
+    assert found[0].evidence["hours"] == 80
+    assert (found[0].session_id, found[0].external_user_id, found[0].outcome) == (SESSION_ID, None, "suspended")

@@ -8,6 +8,7 @@ from guestpass.client._requests import ApiKeyOptions, LoginOptions, SessionToken
 from guestpass.client._sync import Guestpass
 from guestpass.client.results import (
     AccessToken,
+    Anomaly,
     ApiKey,
     ApiKeySecret,
     Check,
@@ -25,6 +26,7 @@ from guestpass.client.results import (
 
 __all__ = [
     "AccessToken",
+    "Anomaly",
     "ApiKey",
     "ApiKeyOptions",
     "ApiKeySecret",

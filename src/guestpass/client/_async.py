@@ -273,3 +273,7 @@ class AsyncAuth:
                 everywhere=everywhere,
             ),
         )
+
+    def anomalies(self, *, limit: int | None = None) -> AsyncIterator[results.Anomaly]:
+        """As :meth:`Auth.anomalies`, for ``async for``."""
+        return self._caller.pages(requests.list_anomalies(limit=limit))

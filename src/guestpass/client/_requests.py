@@ -215,6 +215,10 @@ def logout(
     return Plan("POST", path, results.Logout, body, changes=True)
 
 
+def list_anomalies(*, limit: int | None) -> Plan[results.Page[results.Anomaly]]:
+    return Plan("GET", "/v1/auth/anomalies", results.Page[results.Anomaly], query=query_of({"limit": limit}))
+
+
 def _with_nulls(options: ApiKeyOptions) -> dict[str, Any]:
     """Say null for the words that lift a bound."""
     lifts = {("ip_ranges", "any"), ("expires_at", "never")}

@@ -355,3 +355,7 @@ class Auth:
                 everywhere=everywhere,
             ),
         )
+
+    def anomalies(self, *, limit: int | None = None) -> Iterator[results.Anomaly]:
+        """Iterate over refreshes that were odd, the newest first. ``limit`` is the size of a page, 1 to 100."""
+        return self._caller.pages(requests.list_anomalies(limit=limit))

@@ -244,3 +244,24 @@ class Logout(Struct, frozen=True, kw_only=True, rename="camel"):
     """How many living sessions a sign-out ended; exact to 10 000, None above."""
 
     tokens_revoked: int | None
+
+
+class Anomaly(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A refresh that was odd.
+
+    Attributes:
+        kind: ``reuse``: an old token was shown. ``rate``: over 10 refreshes in 60 s. ``origin``: network and user agent
+            changed at once. ``pause``: the first refresh after 72 h. Later servers may add words.
+        outcome: What was done about it: ``recorded``, ``suspended`` or ``revoked``.
+        evidence: What it was seen by, as the service says it: camelCase names, times as text.
+        external_user_id: None once the session was deleted, long after its end; so ``customer_id``.
+    """
+
+    id: str
+    kind: str
+    at: Instant
+    session_id: str
+    outcome: str
+    evidence: dict[str, Any]
+    customer_id: str | None = None
+    external_user_id: str | None = None
