@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -15,9 +16,11 @@ from typing import Any
 import httpx2
 
 from guestpass import Guestpass
+from guestpass.errors import RefreshTokenReused
 
 TOKEN_LIFE_SECONDS = 60  # the shortest there is, so that one sees a renewal within a minute
 LIVE_SESSIONS_SHOWN_MAX = 100
+ANOMALIES_SHOWN_MAX = 5
 PASSED_ON = ("Guestpass-Retry", "Retry-After", "WWW-Authenticate", "X-Request-Id")
 
 
@@ -129,13 +132,35 @@ class Portal:
             "people": [
                 {**asdict(one), "blocked": one.id in self.blocked, "live": count[one.id]} for one in PEOPLE.values()
             ],
+            "anomalies": [
+                {
+                    "id": odd.id,
+                    "at": odd.at.isoformat(),
+                    "person": odd.external_user_id,
+                    "kind": odd.kind,
+                    "outcome": odd.outcome,
+                    "evidence": odd.evidence,
+                }
+                for odd in islice(self.guestpass.auth.anomalies(limit=ANOMALIES_SHOWN_MAX), ANOMALIES_SHOWN_MAX)
+            ],
         }
 
     def act(self, deed: str, person: str) -> None:
-        """End a person's sessions from the desk; blocking also keeps the person out."""
+        """End a person's sessions from the desk; blocking also keeps the person out. Or play a thief."""
         if deed == "block":
             self.blocked[person] = self.guestpass.users.revoke(person, block=True).customer_id or ""
         elif deed == "unblock" and person in self.blocked:
             self.guestpass.customers.unblock(self.blocked.pop(person))
         elif deed in {"revoke", "reissue"}:
             self.guestpass.sessions.revoke(external_user_id=person, reissue=deed == "reissue")
+        elif deed == "steal":
+            self.steal(person)
+
+    def steal(self, person: str) -> None:
+        """Open a session on another device, copy its refresh token, let the device go on, and show the copy."""
+        auth = self.guestpass.auth
+        copied = auth.login(external_user_id=person).refresh_token
+        following = auth.refresh(refresh_token=copied).refresh_token
+        auth.refresh(refresh_token=following)  # with that the copy's grace is over
+        with contextlib.suppress(RefreshTokenReused):
+            auth.refresh(refresh_token=copied)

@@ -106,6 +106,19 @@ describe('the admin desk', () => {
     await elsewhere.close()
   })
 
+  test('a stolen refresh token is seen, and this page’s own session goes on', async () => {
+    const page = await signIn(await open(), 'Chloe Marsh')
+    const before = await session(page)
+    await press(page, 'Steal a refresh token')
+    const row = page.locator('.odd tbody tr').first()
+    await row.waitFor()
+    expect(await row.textContent()).toMatch(
+      /Chloe Marsh.*A used token came back.*revoked.*currentGeneration 3/,
+    )
+    await status(page, 'Active')
+    expect(await session(page)).toBe(before)
+  })
+
   test('reissue: the session is another, and nobody notices', async () => {
     const page = await signIn(await open(), 'Ada Okafor')
     const before = await session(page)

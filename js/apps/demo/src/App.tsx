@@ -5,6 +5,7 @@ import { Header } from './Header.js'
 import { Inspector } from './Inspector.js'
 import { Journal, JournalContext, useJournal, useSessionNotes, useWireNotes } from './journal.js'
 import { Ledger } from './Ledger.js'
+import { OddRefreshes } from './OddRefreshes.js'
 import { OperatorDesk } from './OperatorDesk.js'
 import { SignIn } from './SignIn.js'
 
@@ -64,6 +65,7 @@ function Workspace({ desk, handle }: { desk: Desk; handle: DeskHandle }) {
         <main id="main">
           <Ledger state={state} />
           <OperatorDesk desk={desk} reachable={handle.reachable} post={handle.post} />
+          <OddRefreshes desk={desk} me={me} post={handle.post} />
         </main>
         <Inspector desk={desk} me={me} post={handle.post} />
       </div>

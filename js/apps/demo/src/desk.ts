@@ -12,6 +12,20 @@ export interface Person {
   readonly live: number
 }
 
+/** A refresh that looked like theft. */
+export interface OddRefresh {
+  readonly id: string
+  /** RFC 3339. */
+  readonly at: string
+  readonly person: string | null
+  /** reuse, rate, origin or pause. */
+  readonly kind: string
+  /** What was done: recorded, suspended or revoked. */
+  readonly outcome: string
+  /** What it was seen by. */
+  readonly evidence: Readonly<Record<string, unknown>>
+}
+
 /** What the host tells the page around the billing. */
 export interface Desk {
   readonly me: string | null
@@ -19,6 +33,8 @@ export interface Desk {
   readonly tokensMinted: number
   readonly lineCut: boolean
   readonly people: readonly Person[]
+  /** The newest first. */
+  readonly anomalies: readonly OddRefresh[]
 }
 
 export type Deed = 'revoke' | 'reissue' | 'block' | 'unblock'
