@@ -170,6 +170,15 @@ def test_a_suspended_session_is_not_replaced_behind_the_host_s_back():
     assert told(answer) == (401, "SESSION_SUSPENDED", None)
 
 
+def test_an_access_token_of_a_suspended_session_is_kept_from_the_page():
+    lent = AccessToken(
+        access_token="an access token", access_token_expires_at=NOW, access_token_expires_in=600, suspended=True
+    )
+    answer = played(ROUTES.get(get(cookie_of("1"))), ASK, (Access("sess_" + "1".zfill(26)), lent))
+    assert told(answer) == (401, "SESSION_SUSPENDED", None)
+    assert "an access token" not in answer.json.decode()
+
+
 def test_nobody_signed_in_is_401_and_the_cookie_stays():
     answer = played(ROUTES.get(get(cookie_of("1"))), (AskHost(), None))
     assert told(answer) == (401, "UNAUTHORIZED", None)

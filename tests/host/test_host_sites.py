@@ -186,6 +186,22 @@ async def test_a_stolen_cookie_that_is_used_later_ends_the_session_of_both(site,
     assert (await ada.session()).status_code == 200  # the site still knows its user
 
 
+async def test_a_suspended_session_is_401_until_the_site_logs_its_user_in_itself(site, world):
+    await world.set(on_suspicion="suspend")
+    ada = site.browser()
+    await ada.session()
+    world.clock.advance(seconds=73 * 3600)  # the first refresh after 72 h is odd
+    assert (await ada.refresh()).status_code == 200
+    kept = dict(ada.cookies)
+    for _ in range(2):
+        answer = await ada.session()
+        assert (answer.status_code, answer.json()["code"]) == (401, "SESSION_SUSPENDED")
+    assert ada.cookies == kept
+    await world.host.login("ada")
+    assert (await ada.session()).status_code == 200
+    assert ada.cookies != kept
+
+
 async def test_a_stolen_cookie_alone_gets_nothing_from_the_site(site):
     ada = site.browser()
     await ada.session()

@@ -125,7 +125,13 @@ class TestASuspendedSession:
     async def test_still_refreshes_suspended(self, world, ada):
         await ada.refresh(**ELSEWHERE)
         assert (await introspect(world, ada.token))["scope"] == "read"
-        assert (await lend(world.host, ada.id)).status == 200
+
+    async def test_is_told_to_a_backend_that_asks_by_its_id(self, world, ada):
+        """Its host decides what a page of such a session gets; see session_routes."""
+        reply = await lend(world.host, ada.id)
+        assert (reply.status, reply.json["suspended"]) == (200, True)
+        assert (await introspect(world, reply.json["accessToken"]))["scope"] == "read"
+        assert "suspended" not in (await lend(world.host, (await world.login("ben")).id)).json
 
     async def test_is_seen_by_verifiers_that_check_alone(self, world, ada):
         assert await status_in_list(world, ada.token) == status_list.SUSPENDED

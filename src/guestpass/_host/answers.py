@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from guestpass._host.effects import AccessToken
+from guestpass._host.effects import PageToken
 from guestpass.errors import (
     CustomerBlocked,
     GuestpassError,
@@ -40,7 +40,7 @@ class Answer:
         return json.dumps(self.body).encode()
 
 
-def of_session(token: AccessToken, csrf_token: str, *, cookie: str | None, request_id: str) -> Answer:
+def of_session(token: PageToken, csrf_token: str, *, cookie: str | None, request_id: str) -> Answer:
     """Answer a page its access token. ``cookie``: the Set-Cookie, where there is one."""
     body = {
         "sessionToken": token.access_token,

@@ -45,7 +45,7 @@ CallEffect: TypeAlias = LogIn | Access | Refresh | LogOut
 Effect: TypeAlias = AskHost | CallEffect
 
 
-class AccessToken(Protocol):
+class PageToken(Protocol):
     """What a page gets."""
 
     @property
@@ -56,7 +56,14 @@ class AccessToken(Protocol):
     def access_token_expires_in(self) -> int: ...
 
 
-class Pair(AccessToken, Protocol):
+class AccessToken(PageToken, Protocol):
+    """An access token by the session's id."""
+
+    @property
+    def suspended(self) -> bool: ...
+
+
+class Pair(PageToken, Protocol):
     """An access token, and the refresh token for the cookie."""
 
     @property

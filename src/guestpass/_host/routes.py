@@ -21,6 +21,7 @@ from guestpass.errors import (
     NotFound,
     RefreshTokenError,
     RefreshTokenInvalid,
+    SessionSuspended,
     TokenExpired,
     TokenRevoked,
     Unauthorized,
@@ -92,11 +93,14 @@ class SessionRoutes:
         if own is not None:
             try:
                 token: AccessToken = yield Access(own.session_id)
+            except _OVER:
+                pass  # the host knows its user: a session that is over is no reason to sign anybody out
+            else:
+                if token.suspended:
+                    raise _Refused(SessionSuspended())  # until the host itself calls login: to try a password again
                 return answers.of_session(
                     token, self._proofs.csrf_token(own.session_id), cookie=None, request_id=facts.request_id
                 )
-            except _OVER:
-                pass  # the host knows its user: a session that is over is no reason to sign anybody out
         elif sent:
             yield from _ended(sent[0])
         return self._keeping((yield LogIn(user.arguments)), user.owner, name, facts)

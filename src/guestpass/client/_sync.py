@@ -328,7 +328,8 @@ class Auth:
     def access_token(self, *, session_id: str) -> results.AccessToken:
         """Get an access token of the session ``sess_…`` by your API key. Nothing is rotated, and no end moves.
 
-        Raises: NotFound; RefreshTokenExpired or RefreshTokenRevoked when it has ended; SessionSuspended.
+        Raises: NotFound; RefreshTokenExpired or RefreshTokenRevoked when it has ended; CustomerBlocked; Forbidden when
+            your key may grant none of its operations.
         """
         return self._caller.call(requests.access_token(session_id))
 

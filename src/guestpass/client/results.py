@@ -206,11 +206,13 @@ class AccessToken(Struct, frozen=True, kw_only=True, rename="camel"):
 
     Attributes:
         access_token_expires_in: Seconds from issue to end. Schedule on this where clocks may differ.
+        suspended: Whether its session is: then it is good for what the project lets suspended sessions do, no more.
     """
 
     access_token: str
     access_token_expires_at: Instant
     access_token_expires_in: int
+    suspended: bool = False
 
     def __repr__(self) -> str:
         return f"AccessToken(access_token_expires_at={self.access_token_expires_at:%Y-%m-%dT%H:%M:%S%z})"
@@ -219,16 +221,20 @@ class AccessToken(Struct, frozen=True, kw_only=True, rename="camel"):
         return [("access_token_expires_at", self.access_token_expires_at)]
 
 
-class TokenPair(AccessToken, frozen=True, kw_only=True, rename="camel"):
+class TokenPair(Struct, frozen=True, kw_only=True, rename="camel"):
     """The tokens of a renewable session: what a login opens it with, and what a refresh goes on with.
 
     Attributes:
         session_id: ``sess_…``, for :meth:`Auth.access_token` and :meth:`Sessions.revoke`.
+        access_token_expires_in: Seconds from issue to end. Schedule on this where clocks may differ.
         refresh_token: For the next :meth:`Auth.refresh`, once. Never for a script in a page.
         refresh_token_expires_at: When the session ends unless it is refreshed before.
     """
 
     session_id: str
+    access_token: str
+    access_token_expires_at: Instant
+    access_token_expires_in: int
     refresh_token: str
     refresh_token_expires_at: Instant
 

@@ -112,8 +112,11 @@ describe('GET /session', () => {
     expect([answer.status, ours(answer)]).toEqual([200, [KEPT]])
   })
 
-  test('a suspended session is 401, and nobody is logged in', async () => {
-    service.reply(refuse('SESSION_SUSPENDED'))
+  test.each([
+    ['refuses', refuse('SESSION_SUSPENDED')],
+    ['says so', { body: { ...ACCESS, suspended: true } }],
+  ])('a suspended session, of which the service %s, is 401, and nobody is logged in', async (_, reply) => {
+    service.reply(reply)
     const answer = await get({ Cookie: cookieOf(NEXT) })
     expect([await codeOf(answer), ours(answer)]).toEqual([[401, 'SESSION_SUSPENDED'], []])
     expect(service.received).toHaveLength(1)

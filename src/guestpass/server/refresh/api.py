@@ -25,16 +25,17 @@ class TokensAnswer(Struct, rename="camel", frozen=True, kw_only=True):
     refresh_token_expires_at: Time
 
 
-class AccessAnswer(Struct, rename="camel", frozen=True):
-    """An access token alone."""
+class AccessAnswer(Struct, rename="camel", frozen=True, omit_defaults=True):
+    """An access token alone. `suspended`: true where its session is, absent elsewhere."""
 
     session_id: str
     access_token: str
     access_token_expires_at: Time
     access_token_expires_in: int
+    suspended: bool = False
 
 
-class RefreshAnswer(AccessAnswer, frozen=True, omit_defaults=True):
+class RefreshAnswer(AccessAnswer, frozen=True):
     """A pair of tokens; with `sessionId`, an access token alone."""
 
     refresh_token: str | UnsetType = UNSET

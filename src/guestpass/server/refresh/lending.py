@@ -49,4 +49,4 @@ def _lent(stands: Standing | None, scope: str, refusal: GuestpassError | None, n
         return refusal
     if not scope and stands.known.row.scope:
         return Forbidden("This API key may grant none of the operations that the session was opened with.")
-    return Lent(stands.known.row, scope, stands.ends_at)
+    return Lent(stands.known.row, scope, stands.ends_at, stands.known.suspended)

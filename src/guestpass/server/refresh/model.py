@@ -59,11 +59,12 @@ class Lend(NamedTuple):
 
 
 class Lent(NamedTuple):
-    """What that access token may do, and the end of the session in Unix seconds."""
+    """What that access token may do, the end of the session in Unix seconds, and whether it is suspended."""
 
     row: SessionRow
     scope: str
     ends_at: int
+    suspended: bool
 
 
 @dataclass(slots=True)

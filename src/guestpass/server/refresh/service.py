@@ -158,7 +158,8 @@ class Renewing:
         signer = (await self._keyring.of(issuer)).signer
         lent = await self._store.write(self._lending.act, Lend(key, decoded), riders)
         access = self._access.sign(lent.row, issuer, signer, scope=lent.scope, ends_at=lent.ends_at)
-        return AccessAnswer(lent.row.public_id, access.token, times.of_seconds(access.expires_at), access.expires_in)
+        ends_at = times.of_seconds(access.expires_at)
+        return AccessAnswer(lent.row.public_id, access.token, ends_at, access.expires_in, lent.suspended)
 
     def is_refresh_token(self, text: str) -> bool:
         """Say whether a text is a refresh token of ours, whatever has become of it."""

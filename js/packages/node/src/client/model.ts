@@ -60,6 +60,8 @@ export interface AccessToken {
   readonly accessTokenExpiresAt: Date
   /** Seconds from issue to end. Schedule on this where clocks may differ. */
   readonly accessTokenExpiresIn: number
+  /** Of `auth.accessToken`: true where the session is suspended. */
+  readonly suspended?: boolean
 }
 
 /** The tokens of a renewable session, each answered once: of a login, or of a refresh. `util.inspect` hides them. */

@@ -40,6 +40,7 @@ export const getSession: HostRoute = async (host, facts, ask) => {
   const { name, sent } = cookiesOf(host, facts)
   const own = sent.find((kept) => host.proofs.isOwner(kept.proof, kept.sessionId, user))
   const living = own && (await accessTokenOf(host, own.sessionId))
+  if (living?.suspended) throw new Refused('SESSION_SUSPENDED', 401) // until the host itself calls login
   if (own && living) return answerOf(host, facts, own.sessionId, living)
   if (!own && sent[0]) await ended(host, sent[0])
   return keeping(host, facts, name, user, await host.auth.login(user))
