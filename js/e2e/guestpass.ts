@@ -60,6 +60,13 @@ export class Guestpass {
     return response.json()
   }
 
+  /** Change settings of the project, as an operator does: `--on-suspicion suspend`. */
+  set(...settings: string[]): void {
+    execFileSync(COMMAND, ['projects', 'set', 'default', '--data-dir', this.#store, ...settings], {
+      stdio: 'ignore',
+    })
+  }
+
   async close(): Promise<void> {
     const gone = new Promise((resolve) => this.#process.on('exit', resolve))
     this.#process.kill()

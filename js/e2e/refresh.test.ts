@@ -194,6 +194,35 @@ describe.skipIf(!isInstalled())('renewable sessions, with real routes and a real
       expect([count('POST /session/refresh'), (await living()).length]).toEqual([1, 1])
     })
 
+    test('a page that is left in the middle of a refresh still gets the new cookie', async () => {
+      const page = await tab()
+      await token(page)
+      const cookie = async () => (await context.cookies())[0]?.value
+      const before = await cookie()
+      host.delayMs = 1000
+      await page.evaluate(() => void renewable.refresh().catch(() => {}))
+      await vi.waitFor(() => expect(count('POST /session/refresh')).toBe(1))
+      await page.goto(host.url('/'))
+      await vi.waitFor(async () => expect(await cookie()).not.toBe(before), 4000)
+    })
+
+    test('a suspended session is shown as such, in the page and in Node, and why it is is told', async () => {
+      server.set('--on-suspicion', 'suspend')
+      onTestFinished(() => server.set('--on-suspicion', 'record'))
+      const page = await tab()
+      await token(page)
+      for (let round = 0; round < 11; round++) await refresh(page) // more than 10 in a minute
+      await vi.waitFor(async () => expect((await whoAmI(page)).status).toBe(401), 4000)
+      expect(await page.evaluate(() => renewable.getState())).toMatchObject({
+        status: 'active',
+        session: { suspended: true },
+      })
+      const verifier = new Verifier({ issuer: `${server.url}/test`, pollSeconds: 1 })
+      await expect(verifier.verify(await token(page))).rejects.toMatchObject({ code: 'SESSION_SUSPENDED' })
+      const { data } = await host.gp.auth.anomalies().page()
+      expect(data[0]).toMatchObject({ kind: 'rate', outcome: 'suspended', externalUserId: host.user })
+    })
+
     test('a log-out in one tab reaches the other and the server', async () => {
       const tabs = await Promise.all([tab(), tab()])
       const tokens = await Promise.all(tabs.map(token))

@@ -11,6 +11,8 @@ export class RenewableHost {
   user: string | null = 'ada'
   /** So many answers of the routes are made, and cut off before they are sent. */
   loseAnswers = 0
+  /** How long an answer of the routes is held back once it is made, ms. */
+  delayMs = 0
   /** HTML by path. */
   readonly pages: Map<string, string>
   readonly gp: Guestpass
@@ -73,8 +75,16 @@ export class RenewableHost {
     response: ServerResponse,
   ): Promise<void> {
     this.calls.push(`${request.method} ${request.url}`)
+    const { delayMs } = this
     const lost = this.loseAnswers > 0
-    if (!lost) return route(request, response)
+    if (!lost) {
+      const end = response.end.bind(response) as (body: string) => ServerResponse
+      response.end = ((body: string) => {
+        setTimeout(() => end(body), delayMs)
+        return response
+      }) as ServerResponse['end']
+      return route(request, response)
+    }
     this.loseAnswers--
     // The route is done to the end, the cookie with it; the browser hears nothing.
     await route(request, { statusCode: 0, getHeader: () => undefined, setHeader: () => {}, end: () => {} })
