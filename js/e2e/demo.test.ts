@@ -117,6 +117,8 @@ describe('the admin desk', () => {
     )
     await status(page, 'Active')
     expect(await session(page)).toBe(before)
+    await page.setViewportSize({ width: 360, height: 800 })
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360)
   })
 
   test('reissue: the session is another, and nobody notices', async () => {
