@@ -139,6 +139,34 @@ async def test_when_a_session_ends_for_reuse_its_access_tokens_end_with_it(world
             await session.who_am_i()
 
 
+async def test_a_theft_is_told_with_its_evidence(world, owner, thief):
+    await owner.refresh()
+    world.clock.advance(seconds=GRACE_SECONDS)
+    with world.refused("REFRESH_TOKEN_REUSED"):
+        await thief.refresh(peer="198.51.100.7")
+    [odd] = (await world.host.get("/v1/auth/anomalies")).json["data"]
+    assert (odd["kind"], odd["externalUserId"], odd["sessionId"]) == ("reuse", "ada", owner.id)
+    assert (odd["at"], odd["outcome"]) == ("2030-01-01T00:00:30.000Z", "revoked")
+    assert odd["evidence"].keys() == {"generation", "currentGeneration", "network", "agent"}
+    assert odd["evidence"]["network"] == "198.51.100.0/24"
+
+
+async def test_the_session_says_that_it_ended_for_reuse(world, owner, thief):
+    await owner.refresh()
+    world.clock.advance(seconds=GRACE_SECONDS)
+    with world.refused("REFRESH_TOKEN_REUSED"):
+        await thief.refresh()
+    shown = await world.host.session(owner)
+    assert (shown["status"], shown["revokedBy"]) == ("revoked", "refresh token reuse")
+
+
+async def test_a_thief_who_comes_first_is_odd_already(world, owner):
+    await owner.refresh(peer="203.0.113.7", headers={"user-agent": "Firefox"})
+    await owner.copy().refresh(peer="198.51.100.7", headers={"user-agent": "curl"})
+    [odd] = (await world.host.get("/v1/auth/anomalies")).json["data"]
+    assert (odd["kind"], odd["outcome"]) == ("origin", "recorded")
+
+
 async def test_a_stolen_access_token_dies_with_its_quarter_of_an_hour(world, owner, thief):
     world.clock.advance(seconds=899)
     await thief.who_am_i()
