@@ -81,6 +81,25 @@ def test_verify_names_what_was_and_ends_with_1(store):
     assert "2 faults" in store.out
 
 
+def test_heads_that_were_published_are_held_against_the_log(store, tmp_path):
+    """Whoever rewrites the past, and signs it anew, does not get it past a head that lies elsewhere."""
+    file = tmp_path / "heads.txt"
+    file.write_text(store.json("audit", "verify")["head"] + "\n")
+    store("sessions", "revoke", store.ada)
+    assert store("audit", "verify", "--heads", str(file)) == OK
+    for table in ("audit_batches", "audit_leaves", "audit_edges"):
+        tamper(store, f"DELETE FROM {table}")
+    tamper(store, "DELETE FROM audit_events WHERE action = 'session.revoked'")
+    seal(store)
+    assert store("audit", "verify") == OK, "it was sealed anew, with the key"
+    assert store("audit", "verify", "--heads", str(file)) == FAILED
+    assert "batch 1: its head is not the one that was published" in store.out
+    file.write_text("not a head\n")
+    assert store("audit", "verify", "--heads", str(file)) == USAGE
+    assert "Line 1" in store.err
+    assert store("audit", "verify", str(file), "--heads", str(file)) == USAGE
+
+
 def test_an_empty_log_is_no_fault(run):
     assert run("init") == OK
     assert run("audit", "verify") == OK

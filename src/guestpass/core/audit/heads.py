@@ -70,6 +70,12 @@ def digest_of(signed: str) -> str:
     return hashlib.sha256(_DOMAIN + base64url.decode(payload)).hexdigest()
 
 
+def number_of(signed: str) -> int:
+    """Return the number of the batch that a head is of, before anything of it is believed. Raises: ValueError."""
+    _, payload, _ = jws.split_compact(signed)
+    return _codec.decode(base64url.decode(payload)).number
+
+
 def kid_of(signed: str) -> str | None:
     """Return the kid that a head names, before anything of it is believed. Raises: ValueError."""
     return jws.read_header(jws.split_compact(signed)[0]).kid

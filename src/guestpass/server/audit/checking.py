@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 from guestpass.core import ids
 from guestpass.core.audit import heads, tree
 from guestpass.core.audit.heads import NO_HEAD
+from guestpass.errors import ValidationFailed
 from guestpass.server.audit import batches
 from guestpass.server.audit.batches import Batch, Part
 from guestpass.server.audit.model import STORE, WORD
@@ -23,6 +24,7 @@ ROWS_AT_ONCE = 250
 IDS_AT_ONCE = 5_000
 NOT_KEPT = "the key that signed it is not kept"
 NOT_FOLLOWING = "it does not follow the batch before"
+NOT_PUBLISHED = "its head is not the one that was published"
 NOT_ITS_LEAVES = "its leaves are not those that were sealed"
 MISSING, CHANGED, DELETED, ADDED = "it is missing", "was changed", "was deleted", "was added"
 
@@ -69,6 +71,13 @@ class Checking:
         self._store = store
         self._purge_edge = purge_edge
 
+    async def published(self, signed: Sequence[str]) -> list[Fault]:
+        """Hold heads that were published against those that are kept; of those that are kept no more nothing is said.
+
+        Raises: ValidationFailed where one is no head; Unavailable.
+        """
+        return await self._store.read(partial(_published, signed=signed))
+
     async def verify(self) -> Checked:
         """Check everything that is kept, batch by batch, while servers go on. Raises: Unavailable."""
         first, last = await self._store.read(_both_ends)
@@ -101,6 +110,22 @@ class Checking:
                 if not some:
                     break
                 low = some[-1] + b"\0"  # the least value above it
+
+
+async def _published(tx: Transaction, signed: Sequence[str]) -> list[Fault]:
+    first, _ = await _both_ends(tx)
+    faults: list[Fault] = []
+    for line, head in enumerate(signed, 1):
+        try:
+            number, digest = heads.number_of(head), heads.digest_of(head)
+        except ValueError as fault:
+            raise ValidationFailed(f"Line {line} is no head of an audit log: {fault}.") from None
+        if first is not None and number < first.number:
+            continue
+        batch = await batches.numbered(tx, number)
+        if batch is None or heads.digest_of(batch.head) != digest:
+            faults.append(Fault(number, None, MISSING if batch is None else NOT_PUBLISHED))
+    return faults
 
 
 async def _both_ends(tx: Transaction) -> tuple[Batch | None, Batch | None]:

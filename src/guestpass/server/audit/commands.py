@@ -67,6 +67,9 @@ def verify(
     kid: Annotated[
         list[str] | None, Parameter(help="Of a key that is the store's, as its owner published it; may be repeated.")
     ] = None,
+    heads: Annotated[
+        Path | None, Parameter(help="A file of heads that were published, one a line: they must still be the log's.")
+    ] = None,
     options: StoreOptions | None = None,
 ) -> int:
     """Check the whole log; or a proof, which needs no store.
@@ -76,10 +79,12 @@ def verify(
     """
     options = options or StoreOptions()
     if file is not None:
+        if heads is not None:
+            raise ValidationFailed("--heads goes with the whole log, not with a proof.")
         return _verify_proof(options, file, kid or [])
     if kid:
         raise ValidationFailed("--kid goes with a proof.")
-    return run(_verify(options))
+    return run(_verify(options, [] if heads is None else _read(heads).decode(errors="replace").split()))
 
 
 @app.command
@@ -130,14 +135,23 @@ async def _tail(
     show_table(rows, _COLUMNS, as_json=options.json, empty="There are no such events.")
 
 
-async def _verify(options: StoreOptions) -> int:
+async def _verify(options: StoreOptions, published: list[str]) -> int:
     async with opened(options) as service:
         began = time.perf_counter()
+        faults = await service.audit.checking.published(published)
         checked = await service.audit.checking.verify()
+        checked = checked._replace(faults=faults + checked.faults)
         took = time.perf_counter() - began
     shown = {**checked._asdict(), "faults": [fault._asdict() for fault in checked.faults], "whole": not checked.faults}
     show(shown, as_json=options.json, text=_in_words(checked, took))
     return FAILED if checked.faults else OK
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as fault:
+        raise NotFound(f"{file} cannot be read: {fault.strerror}.") from None
 
 
 def _in_words(checked: Checked, took: float) -> str:
@@ -157,10 +171,7 @@ def _in_words(checked: Checked, took: float) -> str:
 
 
 def _verify_proof(options: StoreOptions, file: str, kids: list[str]) -> int:
-    try:
-        octets = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as fault:
-        raise NotFound(f"{file} cannot be read: {fault.strerror}.") from None
+    octets = sys.stdin.buffer.read() if file == "-" else _read(Path(file))
     try:
         proven = proof.verify(octets, kids=kids)
     except ProofRefused as refused:
