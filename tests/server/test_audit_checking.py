@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -230,7 +231,7 @@ async def test_a_sealer_that_read_him_before_he_was_forgotten_reads_again(log):
     """What it would have sealed is not what is there."""
     dora = await log.mint("dora")
     sealing = log.service.audit.sealing
-    look = await log.store.read(sealing._look)
+    look = await log.store.read(partial(sealing._look, numbers=[log.host.issuer.number]))
     assert look.size >= 1
     await erase(log, "dora")
     with pytest.raises(NotFound):

@@ -89,7 +89,9 @@ class Checking:
         for number in range(first.number, last.number + 1):
             batch = await self._store.read(partial(batches.numbered, number=number))
             if batch is None:
-                found.faults.append(Fault(number, None, MISSING))
+                kept = await self._store.read(batches.first)
+                if kept is None or kept.number <= number:  # else it has just become too old to be kept
+                    found.faults.append(Fault(number, None, MISSING))
             else:
                 query = partial(_batch, batch=batch, before=before, names=names, edge=edge)
                 some = await self._store.read(query)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from guestpass.core import ids, times
@@ -21,16 +22,19 @@ from guestpass.core.audit.heads import NO_HEAD, Head
 from guestpass.core.jose.jwk import SigningKey
 from guestpass.server.audit import batches, sql
 from guestpass.server.audit.batches import Batch, Part
+from guestpass.server.audit.model import STORE
 from guestpass.server.audit.packed import SealedIds
-from guestpass.server.audit.service import WINDOW_MS, edge_ms, erasures, lock_chain
-from guestpass.server.audit.sources import Leaf, Names, Source, sources
+from guestpass.server.audit.service import WINDOW_MS, begins_ms, erasures, lock_chain
+from guestpass.server.audit.sources import Leaf, Names, Source, source_of
 from guestpass.server.projects import service as projects
 from guestpass.server.projects.service import Issuers
+from guestpass.server.sessions import minted
 from guestpass.server.signing_keys.service import Keyring
 from guestpass.server.storage.store import Store, Transaction
 
 LEAVES_MAX = 4_096  # of one batch: some megabytes, and no act of the writer is long
 ROWS_AT_ONCE = 250
+SOURCES_AT_ONCE = 100  # of one look, each with a few statements
 RECENT_MS = 2_000  # older ids are not read while their count is right
 HELD_MS = 2_000  # so long others leave the work to who sealed last
 EDGE_LAG_MS = 60_000  # a quiet source's edge may trail so far before it is written
@@ -89,8 +93,15 @@ class Sealing:
         Raises: JwtConfigurationError where the key of the default project in live cannot sign; Unavailable.
         """
         total = 0
+        due = await self._store.read(_due)
+        for start in range(0, len(due), SOURCES_AT_ONCE):
+            total += await self._seal_all_of(due[start : start + SOURCES_AT_ONCE])
+        return total
+
+    async def _seal_all_of(self, numbers: Sequence[int]) -> int:
+        total = 0
         while True:
-            look = await self._store.read(self._look)
+            look = await self._store.read(partial(self._look, numbers=numbers))
             if look is None or not look.found:
                 return total
             issuer = await self._issuers.at("live")
@@ -103,25 +114,34 @@ class Sealing:
                 return total
             await asyncio.sleep(0)
 
-    async def _look(self, tx: Transaction) -> _Look | None:
-        """Find what is new; None where another server is at it."""
+    async def _look(self, tx: Transaction, numbers: Sequence[int]) -> _Look | None:
+        """Find what is new in some sources; None where another server is at it."""
         now_ms = await tx.now_ms()
         last = await batches.last(tx)
         if last is not None and last.sealer != self._sealer and 0 <= now_ms - last.sealed_at_ms < HELD_MS:
             return None
-        names, edges = await projects.issuer_names(tx), await sql.edges(tx)
+        names, low = await projects.issuer_names(tx), await _lows(tx)
         look = _Look(last, await erasures(tx), now_ms, [])
-        for source in await sources(tx):
+        for number in numbers:
             room = self._leaves_max - look.size
             if room <= 0:
                 break
-            low_ms = edges.get(source.number)
-            if low_ms is None:
-                low_ms = await edge_ms(tx, source.number)
-            found = await _find(tx, source, low_ms, now_ms, names, room)
-            if found.leaves or found.edge_ms - low_ms >= EDGE_LAG_MS:
+            found = await _find(tx, source_of(number), low(number), now_ms, names, room)
+            if found.leaves or found.edge_ms - low(number) >= EDGE_LAG_MS:
                 look.found.append(found)
         return look
+
+
+async def _due(tx: Transaction) -> list[int]:
+    """Return the sources that may have something new: of most issuers nothing was minted lately."""
+    low = await _lows(tx)
+    return [STORE, *(issuer for issuer, newest in await minted.newest(tx) if newest >= ids.first_of(low(issuer)))]
+
+
+async def _lows(tx: Transaction) -> Callable[[int], int]:
+    """Return what gives the edge of each source."""
+    edges, begins = await sql.edges(tx), await begins_ms(tx)
+    return lambda source: edges.get(source, 0 if source == STORE else begins)
 
 
 async def _find(tx: Transaction, source: Source, low_ms: int, now_ms: int, names: Names, room: int) -> _Found:

@@ -16,6 +16,7 @@ CUTS_BATCH = 20  # cuts of users, who have few sessions each
 IDS_AT_ONCE = 250
 LISTS_BATCH = 20  # status lists, of up to 65,536 entries each
 _DAY_SECONDS = 86_400
+_EDGE_MARGIN_SECONDS = 3_600
 
 
 class Cleaning:
@@ -67,8 +68,11 @@ class Cleaning:
         return total
 
     def edge(self) -> bytes:
-        """Return the id above which no session goes, whatever the longest life is: see ``_purge_batch``."""
-        kept_seconds = self._retention_days * _DAY_SECONDS + LIFE_SECONDS_MAX
+        """Return the id above which no session is gone, whatever the longest life is: see ``_purge_batch``.
+
+        A little more than that, for servers whose clocks are ahead of ours, and for what goes while somebody reads.
+        """
+        kept_seconds = self._retention_days * _DAY_SECONDS + LIFE_SECONDS_MAX - _EDGE_MARGIN_SECONDS
         return ids.first_of(max(0, int((self._clock() - kept_seconds) * 1000)))
 
     async def _retire_lists(self) -> int:

@@ -20,6 +20,11 @@ async def issuers(tx: Transaction) -> list[int]:
     return await sql.issuers_with_sessions(tx)
 
 
+async def newest(tx: Transaction) -> list[tuple[int, bytes]]:
+    """Return each issuer that has sessions, with the id of its newest."""
+    return await sql.newest(tx)
+
+
 async def count(tx: Transaction, issuer: int, low: bytes, high: bytes, *, most: int) -> int:
     """Count the sessions from ``low`` to below ``high``, up to ``most``."""
     return await sql.count_between(tx, issuer, low, high, most=most)

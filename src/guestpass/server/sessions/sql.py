@@ -159,6 +159,17 @@ async def count_use(tx: Transaction, issuer: int, session_id: bytes, *, most: in
     return counted > 0
 
 
+async def newest(tx: Transaction) -> list[tuple[int, bytes]]:
+    """Return each issuer that has sessions, with the id of its newest: two short searches each, in one statement."""
+    rows = await tx.fetch(
+        "WITH RECURSIVE each(value) AS (SELECT min(issuer) FROM sessions UNION ALL SELECT (SELECT min(issuer) FROM"
+        " sessions WHERE issuer > each.value) FROM each WHERE value IS NOT NULL)"
+        " SELECT value, (SELECT id FROM sessions WHERE issuer = each.value ORDER BY id DESC LIMIT 1) FROM each"
+        " WHERE value IS NOT NULL"
+    )
+    return [(issuer, session_id) for issuer, session_id in rows]
+
+
 async def count_between(tx: Transaction, issuer: int, low: bytes, high: bytes, *, most: int) -> int:
     """Count the sessions from ``low`` to below ``high``, up to ``most``."""
     ((counted,),) = await tx.fetch(
