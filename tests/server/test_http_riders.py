@@ -30,6 +30,10 @@ BODIES = {
     "POST /v1/webhook-endpoints/{id}/resend": {"eventId": "{evt}"},
     "DELETE /v1/webhook-endpoints/{id}": None,
     "POST /oauth/revoke": {"token": "{token}"},
+    "POST /v1/auth/login": {"externalUserId": "ada"},
+    "POST /v1/auth/refresh": {"sessionId": "{login}"},
+    "POST /v1/auth/logout": {"externalUserId": "ada", "everywhere": True},
+    "POST /oauth/token": {"grant_type": "refresh_token", "refresh_token": "{refresh}"},
 }
 ID_OF = {
     "session-tokens": "sess",
@@ -62,11 +66,11 @@ class Witness:
 
 async def handle(world, name, riders):
     """Call the handler of a route as the application does, for a request that succeeds."""
-    ada = await world.mint("ada")
+    ada, login = await world.mint("ada"), await world.host.login("bob")
     endpoint, event = await Server(world).one_delivery()
     ids = {
         "sess": ada.id, "cust": (await world.host.session(ada))["customerId"], "key": (await world.key()).id,
-        "we": endpoint, "evt": event,
+        "we": endpoint, "evt": event, "login": login.id, "refresh": login.refresh_token,
     }  # fmt: skip
     method, path = name.split(" ")[:2]
     word = next((word for word in path.split("/") if word in ID_OF), "sessions")
@@ -107,4 +111,4 @@ async def test_what_rides_along_can_refuse_the_whole_request(world, name):
         await handle(world, name, witness.riders)
     assert (witness.checked, witness.noted) == (1, 0)
     after = await world.host.sessions()
-    assert [one["status"] for one in after] == ["active"] * (len(before) + 1), "the one that the request is about"
+    assert [one["status"] for one in after] == ["active"] * (len(before) + 2), "those that requests are about"

@@ -28,8 +28,8 @@ from guestpass.server.webhooks.posting import Post, Received
 from guestpass.server.webhooks.signing import headers_of
 
 LEASE_MS = 30_000  # longer than an attempt can take, with its commits
-AT_ONCE_MAX = 64  # deliveries under way in one process
-AT_ONCE_FAILING_MAX = 16  # of these, to endpoints whose last attempt failed: they may all hang
+AT_ONCE_MAX = 256  # deliveries under way in one process
+AT_ONCE_FAILING_MAX = 64  # of these, to endpoints whose last attempt failed: they may all hang
 TO_ONE_MAX = 8  # to one endpoint, from all servers together; to one that fails, 1
 LOOK_SECONDS = 1.0
 DRAIN_SECONDS = 2.0
