@@ -49,6 +49,8 @@ export class BodyMode implements Mode {
     const tokens = this.#tokens
     const before = await tokens.read()
     if (!before) throw signedOut('none')
+    await tokens.sending(before)
+    signal.throwIfAborted()
     sent()
     const response = await this.#send('refresh', { refreshToken: before }, { signal })
     if (response.ok) {
@@ -64,6 +66,10 @@ export class BodyMode implements Mode {
     if ((await tokens.read()) !== before) return this.exchange(signal, sent)
     await tokens.remove(before)
     throw refusal
+  }
+
+  isAnswerMissing(): Promise<boolean> {
+    return this.#tokens.isAnswerMissing()
   }
 
   keep(tokens: RenewableTokens): void {

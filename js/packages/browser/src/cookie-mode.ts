@@ -39,6 +39,11 @@ export class CookieMode implements Mode {
     return this.#answerOf(await this.#send('', { signal }), signal)
   }
 
+  /** The browser takes the cookie even where the page has gone. */
+  async isAnswerMissing(): Promise<boolean> {
+    return false
+  }
+
   keep(): never {
     throw new SessionError('VALIDATION_ERROR', 'In cookie mode the host logs in, and keeps the tokens.')
   }

@@ -22,6 +22,8 @@ export interface Mode {
   /** Options of the session client that depend on the mode. */
   readonly options: Pick<AutomaticCommonOptions, 'platform' | 'storage'>
   readonly exchange: Exchange
+  /** Whether a page that was left has asked, and the server would still repeat what it answered. */
+  isAnswerMissing(): Promise<boolean>
   /** Keep the tokens of a new login. */
   keep(tokens: RenewableTokens): void
   /** Another user's page from now on. */

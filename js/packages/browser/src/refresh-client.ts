@@ -1,6 +1,6 @@
 import { BodyMode, type BodyOptions } from './body-mode.js'
 import { CookieMode, type CookieOptions } from './cookie-mode.js'
-import { createSessionClient, type SessionClient } from './index.js'
+import { createSessionClient, type SessionClient, type SessionTokenAnswer } from './index.js'
 import { type EndOptions, type RenewableTokens, sessionTokenOf } from './mode.js'
 import { browserPlatform } from './platform.js'
 import { Rotation } from './rotation.js'
@@ -41,9 +41,10 @@ export function createRefreshClient(options: RefreshClientOptions): RefreshClien
     options.sessionTokenUrl === undefined
       ? new BodyMode(platform, options)
       : new CookieMode(platform, options)
-  const rotation = new Rotation(platform, mode.exchange, (answer) => {
+  const deliver = (answer: SessionTokenAnswer) => {
     if (client.getState().status !== 'signedOut') client.setSessionToken(answer)
-  })
+  }
+  const rotation = new Rotation(platform, mode.exchange, deliver)
   const client = createSessionClient({
     ...options,
     ...mode.options,
@@ -61,9 +62,17 @@ export function createRefreshClient(options: RefreshClientOptions): RefreshClien
   }
   let { userId } = options
   if (options.tokens && userId !== null) setTokens(options.tokens)
+  /** Or nobody would ask before the present access token ends, and that is too late. */
+  const makeUpForLost = async () => {
+    if (await mode.isAnswerMissing()) deliver(await rotation.run())
+  }
   return {
     ...client,
     setTokens,
+    start: () => {
+      makeUpForLost().catch(() => {}) // whoever needs the token is told
+      return client.start()
+    },
     setUserId: (next) => {
       if (next === userId) return
       userId = next

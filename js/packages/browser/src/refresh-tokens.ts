@@ -5,13 +5,19 @@ import { browserTabs } from './tabs.js'
 interface Kept {
   readonly userId: string | null | undefined
   readonly refreshToken: string
+  /** When it was last sent, by this machine's clock, while no answer has come. */
+  readonly sentAt?: number
 }
+
+/** So long (ms) the server repeats the answer to a token that was used last. */
+const GRACE_MS = 30_000
 
 /**
  * The refresh token of a page, or that of all tabs of a user, where there is storage. Then the storage alone counts,
  * not what this tab remembers: another may have moved on, and an old token would end the session for all of them.
  */
 export class RefreshTokens {
+  readonly #platform: Platform
   readonly #shelf: TokenStorage | undefined
   readonly #key: string
   #userId: string | null | undefined
@@ -29,6 +35,7 @@ export class RefreshTokens {
     userId: string | null | undefined,
   ) {
     const tabs = platform.tabs ?? browserTabs()
+    this.#platform = platform
     this.#key = `guestpass refresh ${name}`
     this.#userId = userId
     if (storage !== 'memory') this.#shelf = typeof storage === 'object' ? storage : tabs.storage(storage)
@@ -53,15 +60,30 @@ export class RefreshTokens {
     })
   }
 
+  /** A token is on its way to the server. If this page is left before the answer comes, the next one knows. */
+  sending(token: string): Promise<void> {
+    const userId = this.#userId
+    return this.#inTurn(async () => {
+      if ((await this.#of(userId)) === token)
+        await this.#keep({ userId, refreshToken: token, sentAt: this.#platform.now() })
+    })
+  }
+
+  /** Whether an answer is missing that the server would still repeat. */
+  async isAnswerMissing(): Promise<boolean> {
+    const { userId, sentAt = 0 } = parsed(await this.#onShelf((shelf) => shelf.getItem(this.#key)))
+    const age = this.#platform.now() - sentAt
+    return userId === this.#userId && age >= 0 && age < GRACE_MS
+  }
+
   /** Put `after` where `before` is; without `before`, whatever is there. A faster tab's successor is left alone. */
   write(after: string, before?: string): Promise<void> {
     const userId = this.#userId
     this.#isNews = false
-    const kept: Kept = { userId, refreshToken: after }
     return this.#inTurn(async () => {
       if (before !== undefined && (await this.#of(userId)) !== before) return
       this.#memory = after
-      await this.#onShelf((shelf) => shelf.setItem(this.#key, JSON.stringify(kept)))
+      await this.#keep({ userId, refreshToken: after })
     })
   }
 
@@ -82,6 +104,10 @@ export class RefreshTokens {
     const kept = parsed(text)
     this.#memory = kept.userId === userId ? kept.refreshToken : undefined
     return this.#memory
+  }
+
+  async #keep(kept: Kept): Promise<void> {
+    await this.#onShelf((shelf) => shelf.setItem(this.#key, JSON.stringify(kept)))
   }
 
   async #onShelf<T>(use: (shelf: TokenStorage) => T): Promise<Awaited<T> | undefined> {

@@ -368,6 +368,24 @@ describe('tabs', () => {
     expect(server.shown).toEqual(['gp_refresh_test_2x1'])
   })
 
+  test('a page that is left in the middle of a refresh: the next one asks again in time', async () => {
+    const gone = { ...tab.platform }
+    const first = signedIn({ storage: 'localStorage' }, { ...tab, platform: gone })
+    await within(first.getToken())
+    gone.fetch = async (request) => {
+      gone.setTimeout = () => 0 // no line of this page's runs any more
+      await tab.platform.fetch(request)
+      return new Promise(() => {})
+    }
+    first.refresh().catch(() => {})
+    await world.clock.advance(2)
+    const next = body({ storage: 'localStorage' }, world.tab({ channel: () => undefined }))
+    await world.clock.advance(1)
+    expect(server.shown).toEqual(Array(2).fill('gp_refresh_test_1x1'))
+    await world.clock.advance(1800)
+    expect([statusOf(next), server.over]).toEqual(['active', undefined])
+  })
+
   test('another user’s refresh token in storage is never used, and is removed', async () => {
     signedIn({ storage: 'localStorage' })
     await world.settle()
