@@ -26,8 +26,8 @@ DAY = 86_400
 IDLE, WHOLE = 7 * DAY, 30 * DAY
 SESSIONS = 6
 BURST = 5
-SECONDS = (0, 0, 0, 0.5, 1, 5, 29.999, 30, 31, 60, 3600, DAY)
-LONG = (3 * DAY, IDLE - 0.001, IDLE)
+SECONDS = (0, 0, 0, 0.5, 1, 5, 29.99, 30, 31, 60, 3600, DAY)
+LONG = (3 * DAY, IDLE - 0.01, IDLE)
 
 
 @dataclass(frozen=True)

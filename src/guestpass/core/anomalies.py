@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 from guestpass.core import times
-from guestpass.core.recent_refreshes import Refresh
+from guestpass.core.recent_refreshes import Refresh, last, reaches, read
 
 Kind: TypeAlias = Literal["reuse", "rate", "origin", "pause"]
 
@@ -22,29 +22,31 @@ class Anomaly(NamedTuple):
     evidence: Mapping[str, object]
 
 
-def anomalies_of(before: Sequence[Refresh], refresh: Refresh, *, last_ms: int) -> list[Anomaly]:
-    """Return what is odd about ``refresh``, by those before it that are kept, the oldest first.
+def anomalies_of(recent: bytes, refresh: Refresh, *, last_ms: int) -> list[Anomaly]:
+    """Return what is odd about ``refresh``, by those before it that are kept.
 
     ``last_ms``: when the token that was shown was made: by the refresh before, or by the login.
     """
-    found = (_rate(before, refresh), _origin(before, refresh), _pause(refresh, last_ms))
+    found = (_rate(recent, refresh), _origin(last(recent), refresh), _pause(refresh, last_ms))
     return [anomaly for anomaly in found if anomaly is not None]
 
 
-def _rate(before: Sequence[Refresh], refresh: Refresh) -> Anomaly | None:
+def _rate(recent: bytes, refresh: Refresh) -> Anomaly | None:
     """One in a row of too many: the first that is over. Tabs that get the same successor do not count."""
     since = refresh.at_ms - RATE_MS
-    counted = [one.at_ms for one in before if one.rotated and one.at_ms > since]
-    if not refresh.rotated or len(counted) != RATE_MAX:
+    if not refresh.rotated or not reaches(recent, RATE_MAX, since):
+        return None
+    counted = [one.at_ms for one in read(recent) if one.rotated and one.at_ms > since]
+    if len(counted) != RATE_MAX:
         return None
     return Anomaly("rate", {"refreshes": RATE_MAX + 1, "since": times.of_milliseconds(counted[0])})
 
 
-def _origin(before: Sequence[Refresh], refresh: Refresh) -> Anomaly | None:
+def _origin(before: Refresh | None, refresh: Refresh) -> Anomaly | None:
     """Another network and another agent at once. One of the two changes all the time, as phones move and browsers update."""
-    if not before:
+    if before is None:
         return None
-    was, now = before[-1].origin, refresh.origin
+    was, now = before.origin, refresh.origin
     if was.agent == now.agent or was.network == now.network or None in (was.network_text, now.network_text):
         return None
     return Anomaly(
@@ -54,7 +56,7 @@ def _origin(before: Sequence[Refresh], refresh: Refresh) -> Anomaly | None:
             "agent": now.agent.hex(),
             "networkBefore": was.network_text,
             "agentBefore": was.agent.hex(),
-            "refreshedBefore": times.of_milliseconds(before[-1].at_ms),
+            "refreshedBefore": times.of_milliseconds(before.at_ms),
         },
     )
 

@@ -17,6 +17,7 @@ _IPV4, _IPV6 = 4, 6
 NETWORK_BITS = {_IPV4: 24, _IPV6: 48}  # what is kept of an address: about a neighbourhood
 _AGENT_BYTES = 6
 _NETWORK_BYTES = 7  # the version of the protocol, and the first bytes of the address
+_TIME_BYTES = 8
 _RECORD = struct.Struct(f">Q?{_NETWORK_BYTES}s{_AGENT_BYTES}s")
 
 
@@ -55,6 +56,17 @@ class Refresh(NamedTuple):
 def read(recent: bytes) -> list[Refresh]:
     """Return the refreshes that are kept, the oldest first."""
     return [Refresh(at, rotated, Origin(network, agent)) for at, rotated, network, agent in _RECORD.iter_unpack(recent)]
+
+
+def last(recent: bytes) -> Refresh | None:
+    """Return the newest refresh that is kept."""
+    return read(recent[-_RECORD.size :])[0] if recent else None
+
+
+def reaches(recent: bytes, count: int, since_ms: int) -> bool:
+    """Say whether the last ``count`` that are kept all came after ``since_ms``, at a look at one of them."""
+    start = len(recent) - count * _RECORD.size
+    return start >= 0 and int.from_bytes(recent[start : start + _TIME_BYTES], "big") > since_ms
 
 
 def with_one_more(recent: bytes, refresh: Refresh) -> bytes:

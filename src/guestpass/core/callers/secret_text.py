@@ -13,6 +13,11 @@ SECRET_CHARACTERS = 43  # 62**43 > 2**256
 CHECKSUM_CHARACTERS = 6  # 62**6 > 2**32
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# Eight digits at once: what a processor divides in one step, and few divisions of a long number.
+_PAIRS = [a + b for a in _DIGITS for b in _DIGITS]
+_PAIR = 62**2
+_GROUP_CHARACTERS = 8
+_GROUP = 62**_GROUP_CHARACTERS
 _TEXT = re.compile(r"[0-9A-Za-z_]+")
 
 
@@ -40,11 +45,12 @@ def _checksum(text: str) -> str:
 
 def base_62(number: int, characters: int) -> str:
     """Write a number in so many characters, the highest first; more digits than that are lost."""
-    digits = []
-    for _ in range(characters):
-        number, digit = divmod(number, 62)
-        digits.append(_DIGITS[digit])
-    return "".join(reversed(digits))
+    groups = []
+    for _ in range(0, characters, _GROUP_CHARACTERS):
+        number, group = divmod(number, _GROUP)
+        upper, lower = divmod(group, _PAIR * _PAIR)
+        groups.append(f"{_PAIRS[upper // _PAIR]}{_PAIRS[upper % _PAIR]}{_PAIRS[lower // _PAIR]}{_PAIRS[lower % _PAIR]}")
+    return "".join(reversed(groups))[-characters:]
 
 
 def number_of(text: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from guestpass.core.anomalies import anomalies_of
 from guestpass.core.callers import secret_text
-from guestpass.core.recent_refreshes import Refresh, read, with_one_more
+from guestpass.core.recent_refreshes import Refresh, with_one_more
 from guestpass.core.refresh import SALT_BYTES, Deny, Replay, Rotate, salt_ends_at_ms, salt_number
 from guestpass.core.tokens import operations
 from guestpass.core.tokens.refresh_token import RefreshKeys, RefreshToken
@@ -71,7 +71,7 @@ class Rotating:
                 await self._watching.reuse(tx, use, stands, now_ms)
             return decision.error()
         renewal, refresh = stands.renewal, Refresh(now_ms, isinstance(decision, Rotate), use.origin)
-        anomalies = anomalies_of(read(renewal.recent), refresh, last_ms=renewal.rotated_at_ms)
+        anomalies = anomalies_of(renewal.recent, refresh, last_ms=renewal.rotated_at_ms)
         if anomalies and await self._watching.odd(tx, use, stands, anomalies, now_ms):
             return RefreshTokenRevoked()
         token = again if isinstance(decision, Replay) else self._rotate(use, stands, salts, now_ms)

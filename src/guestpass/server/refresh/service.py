@@ -109,12 +109,8 @@ class Renewing:
         """
         issuer = await self._issuers.by_number(key.issuer)
         signer = (await self._keyring.of(issuer)).signer
-
-        async def query(tx: Transaction) -> tuple[SessionRow, RenewalRow | None]:
-            session = await living(tx, key, made.id, now=int(self._clock()))
-            return session.row, (await sql.renewals_of(tx, key.issuer, [made.id])).get(made.id)
-
-        row, renewal = await self._store.read(query)
+        session = await self._store.read(lambda tx: living(tx, key, made.id, now=int(self._clock())))
+        row, renewal = session.row, session.renewal
         token = self._first(row, issuer, made.secret)
         if renewal is None or renewal.token_hash != token.hash:
             raise Conflict(

@@ -32,15 +32,6 @@ class Change(NamedTuple):
     was: int
 
 
-async def renewals_of(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> dict[bytes, RenewalRow]:
-    rows = await tx.fetch_among(
-        f"SELECT {_COLUMNS} FROM renewals WHERE issuer = ? AND id IN (?*)",  # noqa: S608
-        (issuer,),
-        session_ids,
-    )
-    return {row[1]: RenewalRow(*row) for row in rows}
-
-
 async def save(tx: Transaction, changes: Sequence[Change]) -> None:
     """Write what changed, one row each. Raises: RuntimeError where one changed since it was read, which its lock prevents."""
     if not changes:

@@ -9,7 +9,6 @@ from guestpass.core.refresh import Decision, decide_refresh
 from guestpass.core.tokens.refresh_token import RefreshKeys, RefreshToken, make, successor_secret
 from guestpass.server.api_keys import service as api_keys
 from guestpass.server.customers import service as customers
-from guestpass.server.refresh import sql
 from guestpass.server.refresh.model import SessionKey, Standing, Use
 from guestpass.server.revocation import service as revocation
 from guestpass.server.sessions import service as sessions
@@ -33,10 +32,7 @@ async def locked(tx: Transaction, keys: Sequence[SessionKey], *, cuts: bool = Fa
 
 
 async def _of_issuer(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> dict[SessionKey, Standing]:
-    renewals, known_now = await together(
-        tx, sql.renewals_of(tx, issuer, session_ids), sessions.known_among(tx, issuer, session_ids)
-    )
-    found = [known for known in known_now if known.row.id in renewals]
+    found = [known for known in await sessions.known_among(tx, issuer, session_ids) if known.renewal is not None]
     blocked, ceilings = await together(
         tx,
         customers.blocked_among(tx, {(issuer, known.row.customer_id) for known in found}),
@@ -45,11 +41,12 @@ async def _of_issuer(tx: Transaction, issuer: int, session_ids: Sequence[bytes])
     return {
         (issuer, known.row.id): Standing(
             known=known,
-            renewal=renewals[known.row.id],
+            renewal=known.renewal,
             blocked=(issuer, known.row.customer_id) in blocked,
             ceiling=ceilings.get(known.row.api_key_id, ""),
         )
         for known in found
+        if known.renewal is not None
     }
 
 

@@ -78,14 +78,6 @@ class RenewalRow(NamedTuple):
     idle_ends_at: int
     recent: bytes
 
-
-class Renewal(NamedTuple):
-    """What a reader of a session is told of that."""
-
-    generation: int
-    rotated_at_ms: int
-    idle_ends_at: int
-
     @property
     def last_refreshed_at_ms(self) -> int | None:
         return None if self.generation == GENERATION_FIRST else self.rotated_at_ms
@@ -97,7 +89,7 @@ class Known(NamedTuple):
     row: SessionRow
     ending: Ending | None
     used_up: bool
-    renewal: Renewal | None
+    renewal: RenewalRow | None
     suspended: bool = False
 
     @property

@@ -21,7 +21,7 @@ from guestpass.server.projects.service import Issuer
 from guestpass.server.revocation import service as revocation
 from guestpass.server.sessions import sql
 from guestpass.server.sessions.claims import claims_of
-from guestpass.server.sessions.model import Known, Made, SessionRow
+from guestpass.server.sessions.model import Known, Made, RenewalRow, SessionRow
 from guestpass.server.signing_keys.service import Signer
 from guestpass.server.storage.store import Transaction
 
@@ -43,10 +43,11 @@ def made_of(row: SessionRow, token: str, signer: Signer, denied: list[str]) -> M
 
 
 class Living(NamedTuple):
-    """A session whose token is good. ``token_hash``: of an opaque token."""
+    """A session whose token is good. ``token_hash``: of an opaque token; ``renewal``: of a renewable session."""
 
     row: SessionRow
     token_hash: bytes | None
+    renewal: RenewalRow | None
 
 
 async def living(tx: Transaction, key: ApiKey, session_id: bytes, *, now: int) -> Living:
@@ -63,7 +64,7 @@ async def living(tx: Transaction, key: ApiKey, session_id: bytes, *, now: int) -
     known = Known(row, ending, row.is_used_up(uses), found.renewal, found.suspended)
     if known.status(now) not in ("active", "scheduled"):
         raise Conflict(_ENDED)
-    return Living(row, await sql.opaque_hash_of(tx, row.id) if row.format == "opaque" else None)
+    return Living(row, await sql.opaque_hash_of(tx, row.id) if row.format == "opaque" else None, found.renewal)
 
 
 def token_again(session: Living, made: Made, issuer: Issuer, keys: KeySet, *, prefix: str) -> str:

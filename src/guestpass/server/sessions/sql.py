@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 from guestpass.core.revocation.cutoff import Ending
-from guestpass.server.sessions.model import Renewal, RenewalRow, SessionRow
+from guestpass.server.sessions.model import RenewalRow, SessionRow
 from guestpass.server.storage import distinct
 from guestpass.server.storage.store import Row, Store, Transaction
 
@@ -17,15 +17,18 @@ class Found(NamedTuple):
     row: SessionRow
     own: Ending | None
     horizon: int
-    renewal: Renewal | None
+    renewal: RenewalRow | None
     suspended: bool
 
 
 COLUMNS = ", ".join(SessionRow._fields)
 _S_COLUMNS = ", ".join(f"s.{name}" for name in SessionRow._fields)
 
+_N_COLUMNS = ", ".join(f"n.{name}" for name in RenewalRow._fields)
+_ROW = 5 + len(RenewalRow._fields)  # where the session's own row begins
+
 _FIND_START = (
-    "SELECT r.revoked_at_ms, r.revoked_by, r.reissue, h.before_ms, n.generation, n.rotated_at_ms, n.idle_ends_at, u.id,"  # noqa: S608
+    f"SELECT r.revoked_at_ms, r.revoked_by, r.reissue, h.before_ms, u.id, {_N_COLUMNS},"  # noqa: S608
     f" {_S_COLUMNS} FROM sessions s"
     " LEFT JOIN revocations r ON r.issuer = s.issuer AND r.id = s.id"
     " LEFT JOIN cut_horizons h ON h.issuer = s.issuer"
@@ -73,8 +76,8 @@ async def look_up_opaque_token(store: Store, session_id: bytes) -> tuple[int, by
 
 def _found(row: Row) -> Found:
     own = Ending(row[0], row[1], bool(row[2])) if row[0] is not None else None
-    renewal = Renewal(*row[4:7]) if row[4] is not None else None
-    return Found(SessionRow(*row[8:]), own, row[3] or 0, renewal, row[7] is not None)
+    renewal = RenewalRow(*row[5:_ROW]) if row[5] is not None else None
+    return Found(SessionRow(*row[_ROW:]), own, row[3] or 0, renewal, row[4] is not None)
 
 
 async def look_up(store: Store, issuer: int, session_id: bytes) -> Found | None:
