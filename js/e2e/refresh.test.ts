@@ -206,7 +206,7 @@ describe.skipIf(!isInstalled())('renewable sessions, with real routes and a real
       await vi.waitFor(async () => expect(await cookie()).not.toBe(before), 4000)
     })
 
-    test('a suspended session is shown as such, in the page and in Node, and why it is is told', async () => {
+    test('a suspended session is shown as such: in the page, in Node, and by the host’s route until it logs in anew', async () => {
       server.set('--on-suspicion', 'suspend')
       onTestFinished(() => server.set('--on-suspicion', 'record'))
       const page = await tab()
@@ -221,6 +221,13 @@ describe.skipIf(!isInstalled())('renewable sessions, with real routes and a real
       await expect(verifier.verify(await token(page))).rejects.toMatchObject({ code: 'SESSION_SUSPENDED' })
       const { data } = await host.gp.auth.anomalies().page()
       expect(data[0]).toMatchObject({ kind: 'rate', outcome: 'suspended', externalUserId: host.user })
+      await page.close()
+      const another = await tab()
+      await reaches(another, 'signedOut')
+      expect(await state(another)).toEqual({ status: 'signedOut', reason: 'suspended' })
+      await host.gp.auth.login({ externalUserId: host.user! }) // the host has asked for the password again
+      await refresh(another)
+      expect((await whoAmI(another)).status).toBe(200)
     })
 
     test('a log-out in one tab reaches the other and the server', async () => {
