@@ -12,6 +12,9 @@ from hosts import SITES, Site
 from litestar.exceptions import PermissionDeniedException
 from werkzeug.exceptions import Forbidden
 
+import guestpass.flask
+from guestpass import AsyncGuestpass
+
 COOKIE = "__Host-gp_refresh_test"
 
 
@@ -349,6 +352,17 @@ async def test_a_key_that_may_not_mint_signs_nobody_out(world, caplog):
         answer = await Site.of(kind, world, secret=reader.secret).browser().session()
         assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL_ERROR")
     assert "session route failed" in caplog.text
+
+
+async def test_flask_takes_no_client_of_one_event_loop(world):
+    async with AsyncGuestpass(world.host.secret) as gp:
+        with pytest.raises(TypeError, match="give session_routes\\(\\) a Guestpass"):
+            guestpass.flask.session_routes(gp, lambda _: None)
+
+
+async def test_one_earlier_secret_is_not_taken_for_a_list_of_letters(world):
+    with pytest.raises(TypeError, match="a list of secrets"):
+        Site.of("fastapi", world, earlier_secrets=world.host.secret)
 
 
 async def test_the_request_id_of_the_caller_is_kept(site):
