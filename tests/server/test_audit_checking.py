@@ -201,9 +201,27 @@ async def test_a_person_who_is_forgotten_stands_nowhere_and_the_chain_is_whole(l
     assert last["targets"] == [shown["customerId"]]
 
 
+async def test_from_where_he_refreshed_is_forgotten_too(log):
+    ada = await log.login("ada")
+    await ada.refresh(peer="203.0.113.7", headers={"user-agent": "Firefox"})
+    await ada.refresh(peer="198.51.100.9", headers={"user-agent": "curl"})
+    await log.service.audit.sealing.seal()
+    assert "198.51.100.0/24" in await log.store.read(everything)
+    await erase(log, "ada")
+    (found,) = (await log.host.get("/v1/auth/anomalies")).json["data"]
+    assert (found["kind"], found["externalUserId"], found["evidence"]) == ("origin", "", {})
+    assert "198.51.100.0/24" not in await log.store.read(everything)
+    assert await log.store.read(lambda tx: tx.fetch("SELECT 1 FROM renewals WHERE length(recent) > 0")) == []
+    assert (await ada.try_refresh()).code == "REFRESH_TOKEN_REVOKED"
+    await log.service.audit.sealing.seal()
+    assert (await verify(log)).faults == []
+
+
 async def everything(tx):
     """All that the tables of people say, as text."""
-    tables = ("sessions", "session_metadata", "customers", "audit_events", "audit_targets", "audit_erased")
+    tables = (
+        "sessions", "session_metadata", "customers", "audit_events", "audit_targets", "audit_erased", "anomalies",
+    )  # fmt: skip
     return "".join([repr(await tx.fetch(f"SELECT * FROM {table}")) for table in tables])
 
 

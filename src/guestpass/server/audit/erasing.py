@@ -11,6 +11,8 @@ from guestpass.server.audit.packed import PackedIds
 from guestpass.server.audit.service import AuditEvent
 from guestpass.server.audit.sources import NO_SALTS, SALTS_BYTES, commitments_of
 from guestpass.server.customers import service as customers
+from guestpass.server.refresh import service as refresh
+from guestpass.server.revocation import service as revocation
 from guestpass.server.revocation.service import Subject
 from guestpass.server.sessions import minted
 from guestpass.server.sessions.model import WORD as SESSION_WORD
@@ -59,8 +61,8 @@ class Erasing:
         Raises: NotFound, Unavailable.
         """
         subject = Subject("user", customer_id)
-        await self._sessions.end_many(EndMany(issuer, subject, self._sessions.ending(by), must_exist=True))
-        sessions, events, below = 0, 0, ids.AFTER_ALL
+        ended = await self._sessions.end_many(EndMany(issuer, subject, self._sessions.ending(by), must_exist=True))
+        sessions, events, below = 0, 0, ids.first_of(ended.cut.before_ms)  # what is minted after it lives
         while below:
             some, gone, below = await self._store.write(_erase_some, _Some(issuer, customer_id, below))
             sessions, events = sessions + some, events + gone
@@ -69,15 +71,21 @@ class Erasing:
 
 
 async def _erase_some(tx: Transaction, items: list[_Some]) -> list[tuple[int, int, bytes]]:
+    each = [
+        await minted.ids_of_customer(tx, issuer, customer_id, below=below, most=SESSIONS_AT_ONCE)
+        for issuer, customer_id, below in items
+    ]
+    # Whoever refreshes one of them meanwhile would write again from where.
+    await revocation.lock_sessions(tx, (one for some in each for one in some))
     await audit.note_erasure(tx)
     outcomes = []
-    for issuer, customer_id, below in items:
-        session_ids = await minted.ids_of_customer(tx, issuer, customer_id, below=below, most=SESSIONS_AT_ONCE)
+    for (issuer, _, _), session_ids in zip(items, each, strict=True):
         rows = await minted.rows(tx, issuer, session_ids)
         left = [row for row in rows.values() if not minted.is_erased(row)]
         for row in left:
             await _forget_salts(tx, row)
         await minted.erase(tx, issuer, [row.id for row in left])
+        await refresh.forget_evidence(tx, issuer, session_ids)
         events = 0
         for session_id in session_ids:
             named = await sql.with_target(tx, issuer, ids.encode(SESSION_WORD, session_id))

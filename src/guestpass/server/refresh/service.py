@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from guestpass.core import ids, times
@@ -239,3 +240,9 @@ def _what_is_wrong_with(text: str) -> str:
     if text.startswith("ey") or "_session_" in text:
         return "This is not a refresh token (gp_refresh_…), but one that is sent as Bearer."
     return ""
+
+
+async def forget_evidence(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> None:
+    """Forget from where sessions were refreshed oddly; that they were, and what was done about it, stays."""
+    if session_ids:
+        await sql.erase_evidence(tx, issuer, session_ids)

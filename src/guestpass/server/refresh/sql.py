@@ -92,6 +92,15 @@ async def anomalies_page(tx: Transaction, issuer: int, *, below: bytes, limit: i
     return [AnomalyRow(*row) for row in rows]
 
 
+async def erase_evidence(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> None:
+    """Empty what anomalies of sessions say of networks and agents. They are few: no index leads to them."""
+    found = await tx.fetch_among(
+        "SELECT id FROM anomalies WHERE issuer = ? AND session_id IN (?*)", (issuer,), session_ids
+    )
+    for (anomaly_id,) in found:
+        await tx.execute("UPDATE anomalies SET evidence = '{}' WHERE issuer = ? AND id = ?", (issuer, anomaly_id))
+
+
 async def issuers_with_anomalies(tx: Transaction) -> list[int]:
     return await distinct.values(tx, "anomalies", "issuer")
 
