@@ -81,6 +81,15 @@ class TestWhatIsOdd:
         told = [row for row in await rows(world, "audit_events") if "session.anomaly" in row]
         assert len(told) == 1
 
+    async def test_forgets_where_a_customer_came_from_when_he_is_erased(self, world):
+        ada = await suspicious(world)
+        await suspicious(world, "bob")
+        customer = world.service.derivation.customer_id(world.host.issuer.number, "ada")
+        await world.service.audit.erasing.erase(world.host.issuer.number, customer, by="command line")
+        shown = {found["sessionId"]: found for found in await anomalies(world.host)}
+        assert shown[ada.id]["evidence"] == {}
+        assert sum(found["evidence"] != {} for found in shown.values()) == 1
+
 
 class TestAProjectThatEndsThem:
     async def test_gives_no_token_for_an_odd_refresh(self, world):

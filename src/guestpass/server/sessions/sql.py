@@ -210,6 +210,11 @@ async def rows_between(
 
 async def erase(tx: Transaction, issuer: int, session_ids: Sequence[bytes]) -> None:
     """Empty what rows say of a person, from where they were refreshed too, and drop the sessions' metadata."""
+    odd = await tx.fetch_among(
+        "SELECT id FROM anomalies WHERE issuer = ? AND session_id IN (?*)", (issuer,), session_ids
+    )
+    for (anomaly_id,) in odd:
+        await tx.execute("UPDATE anomalies SET evidence = '{}' WHERE issuer = ? AND id = ?", (issuer, anomaly_id))
     for session_id in session_ids:
         await tx.execute(
             "UPDATE sessions SET external_user_id = '', external_organization_id = NULL WHERE issuer = ? AND id = ?",
