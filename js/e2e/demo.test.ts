@@ -110,7 +110,7 @@ describe('the admin desk', () => {
     const page = await signIn(await open(), 'Chloe Marsh')
     const before = await session(page)
     await press(page, 'Steal a refresh token')
-    const row = page.locator('.odd tbody tr').first()
+    const row = page.locator('.odd tbody tr', { hasText: 'Chloe Marsh' })
     await row.waitFor()
     expect(await row.textContent()).toMatch(
       /Chloe Marsh.*A used token came back.*revoked.*currentGeneration 3/,

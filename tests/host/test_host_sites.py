@@ -116,6 +116,21 @@ async def test_the_tab_whose_answer_was_lost_is_answered_the_same(site):
     assert ada.cookies == lost.cookies
 
 
+async def test_an_answer_that_comes_a_whole_refresh_late_is_mended_by_the_next(site):
+    ada = site.browser()
+    await ada.session()
+    late = ada.tab()
+    late.cookies = dict(ada.cookies)
+    await ada.refresh()
+    await late.refresh()  # the same successor, under way to the browser
+    await ada.refresh()
+    newest = ada.cookies[COOKIE]
+    ada.cookies[COOKIE] = late.cookies[COOKIE]  # and now it arrives
+    assert (await ada.refresh()).status_code == 200
+    assert ada.cookies[COOKIE] == newest
+    assert (await ada.refresh()).status_code == 200
+
+
 async def test_another_user_ends_the_session_of_the_one_before(site, world):
     browser = site.browser("ada")
     await browser.session()

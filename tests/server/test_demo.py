@@ -53,6 +53,8 @@ def test_an_app_beside_the_demo_is_told_where_it_is_and_ends_with_it(number, fre
     )
     with process:
         assert read_until(process, "5. The browser shows it again")[-1]
+        assert "REFRESH_TOKEN_REUSED:" in read_until(process, "8. A thief shows the copy")
+        assert {"reuse,", "currentGeneration"} <= set(read_until(process, "   What you see of it"))
         assert read_until(process, "http://") == [f"http://127.0.0.1:{free_port}", "sk"]
         _, child = read_until(process, "child")
         process.send_signal(number)

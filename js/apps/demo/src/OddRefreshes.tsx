@@ -39,7 +39,7 @@ export function OddRefreshes({ desk, me, post }: Props) {
 }
 
 function Rows({ desk }: { desk: Desk }) {
-  const nameOf = (id: string | null) => desk.people.find((person) => person.id === id)?.name ?? '–'
+  const nameOf = (id: string | null) => desk.people.find((person) => person.id === id)?.name ?? id ?? '–'
   return (
     <table>
       <thead>

@@ -1,4 +1,4 @@
-"""The demo: a server on a store of its own, and one token's life over real HTTP."""
+"""The demo: a server on a store of its own, one token's life over real HTTP, and a theft."""
 
 from __future__ import annotations
 
@@ -118,8 +118,25 @@ def _tell(base_url: str, secret: str, directory: str) -> None:
     _say("4. Your backend revokes it:", f"at {revoked['revokedAt']}")
     refused = _call("GET", f"{base_url}/v1/session", token)
     _say("5. The browser shows it again, and is refused:", f"{refused['code']}: {refused['message']}")
+    _tell_of_a_theft(base_url, secret)
     sys.stdout.write(_ENDING.format(base=base_url, secret=secret, directory=directory))
     sys.stdout.flush()
+
+
+def _tell_of_a_theft(base_url: str, secret: str) -> None:
+    def refresh(token: str) -> dict[str, Any]:
+        return _call("POST", f"{base_url}/v1/auth/refresh", None, {"refreshToken": token})
+
+    pair = _call("POST", f"{base_url}/v1/auth/login", secret, {"externalUserId": "user_1"})
+    copied = pair["refreshToken"]
+    _say("6. Your backend opens a session that renews:", f"{pair['sessionId']}  {copied[:SHOWN_TOKEN_CHARACTERS]}…")
+    newest = refresh(refresh(copied)["refreshToken"])
+    _say("7. Its refresh token is copied; it goes on, twice:", f"until {newest['refreshTokenExpiresAt']}")
+    refused = refresh(copied)
+    _say("8. A thief shows the copy, and the session ends:", f"{refused['code']}: {refused['message']}")
+    for odd in _call("GET", f"{base_url}/v1/auth/anomalies", secret)["data"]:
+        evidence = ", ".join(f"{name} {value}" for name, value in odd["evidence"].items())
+        _say("   What you see of it:", f"{odd['at']}  {odd['kind']}, {odd['outcome']}: {evidence}")
 
 
 _ENDING = """
@@ -144,9 +161,11 @@ def _say(what: str, result: str) -> None:
     sys.stdout.flush()
 
 
-def _call(method: str, url: str, credential: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _call(method: str, url: str, credential: str | None, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """Call the server as an outsider would; an error's body is an answer too."""
-    headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json"}
+    if credential is not None:
+        headers["Authorization"] = f"Bearer {credential}"
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310 - our own http URL
     try:
