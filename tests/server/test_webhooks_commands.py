@@ -68,7 +68,38 @@ def test_deliveries_of_a_new_endpoint_are_none(store):
     assert "Nothing was sent" in store.err
 
 
-@pytest.mark.parametrize("words", [("deliveries", UNKNOWN), ("deliveries", "we_1"), ("resend", UNKNOWN, EVENT)])
+def test_an_operator_disables_and_enables_an_endpoint(store):
+    made = store.json("webhooks", "create", "--url", URL)
+    disabled = store.json("webhooks", "disable", made["id"])
+    assert (disabled["status"], disabled["disabledReason"]) == ("disabled", "by_request")
+    assert store("webhooks", "enable", made["id"]) == OK
+    assert store.out == f"{made['id']} is enabled.\n"
+    assert store.json("webhooks", "list")[0]["disabledReason"] is None
+
+
+def test_rotate_prints_a_new_secret_once(store):
+    made = store.json("webhooks", "create", "--url", URL)
+    assert store("webhooks", "rotate", made["id"], "--overlap-seconds", "60") == OK
+    secret, _, told, *_ = store.out.splitlines()
+    assert secret.startswith("whsec_")
+    assert secret != made["secret"]
+    assert "older ones sign too for 60 s" in told
+    assert len(store.json("webhooks", "list")[0]["secrets"]) == 2
+    assert store("webhooks", "rotate", made["id"], "--overlap-seconds", "-1") == USAGE
+
+
+def test_a_deleted_endpoint_is_in_no_list(store):
+    made = store.json("webhooks", "create", "--url", URL)
+    assert store.json("webhooks", "delete", made["id"])["id"] == made["id"]
+    assert store.json("webhooks", "list") == []
+    assert store("webhooks", "delete", made["id"]) == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("deliveries", UNKNOWN), ("deliveries", "we_1"), ("resend", UNKNOWN, EVENT), ("enable", UNKNOWN),
+     ("disable", UNKNOWN), ("rotate", UNKNOWN), ("delete", UNKNOWN)],
+)  # fmt: skip
 def test_an_endpoint_that_there_is_not_is_not_found(store, words):
     assert store("webhooks", *words) == NOT_FOUND
 

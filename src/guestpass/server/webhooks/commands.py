@@ -11,7 +11,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from guestpass.core import ids, times
-from guestpass.core.bounds import PAGE_LIMIT_MAX
+from guestpass.core.bounds import OVERLAP_SECONDS_DEFAULT, OVERLAP_SECONDS_MAX, PAGE_LIMIT_MAX
 from guestpass.core.tokens.kinds import ENVIRONMENTS
 from guestpass.core.webhooks import destination
 from guestpass.core.webhooks.destination import Destination
@@ -23,7 +23,7 @@ from guestpass.server.command_line import Env, InProject, StoreOptions, issuer_o
 from guestpass.server.webhooks import api, secrets, wishes
 from guestpass.server.webhooks.listening import Forwarded
 from guestpass.server.webhooks.model import MINTED
-from guestpass.server.webhooks.service import Described
+from guestpass.server.webhooks.service import Described, Edit, decoded
 
 app = App(name="webhooks", help="Webhooks: where events are sent, and what was sent.")
 LOOK_SECONDS = 1.0
@@ -53,6 +53,39 @@ def create(
 def list_endpoints(*, project: InProject = None, options: StoreOptions | None = None) -> None:
     """List endpoints of both environments, without their secrets; a disabled one with the reason."""
     run(_list(options or StoreOptions(), project))
+
+
+@app.command
+def enable(endpoint_id: EndpointId, *, options: StoreOptions | None = None) -> None:
+    """Let an endpoint get what happens from now on, and what waited for it."""
+    run(_enable(options or StoreOptions(), endpoint_id, enabled=True))
+
+
+@app.command
+def disable(endpoint_id: EndpointId, *, options: StoreOptions | None = None) -> None:
+    """Let an endpoint get nothing; what waits for it is kept for two weeks."""
+    run(_enable(options or StoreOptions(), endpoint_id, enabled=False))
+
+
+@app.command
+def rotate(
+    endpoint_id: EndpointId,
+    *,
+    overlap_seconds: Annotated[
+        int, Parameter(help="How long deliveries are signed with the older secrets too; 0: no longer.")
+    ] = OVERLAP_SECONDS_DEFAULT,
+    options: StoreOptions | None = None,
+) -> None:
+    """Give an endpoint a new secret and print it, once."""
+    if not 0 <= overlap_seconds <= OVERLAP_SECONDS_MAX:
+        raise ValidationFailed(f"--overlap-seconds must be from 0 to {OVERLAP_SECONDS_MAX}.")
+    run(_rotate(options or StoreOptions(), endpoint_id, overlap_seconds))
+
+
+@app.command
+def delete(endpoint_id: EndpointId, *, options: StoreOptions | None = None) -> None:
+    """Delete an endpoint, its secrets, and what waits for it."""
+    run(_delete(options or StoreOptions(), endpoint_id))
 
 
 @app.command
@@ -121,6 +154,34 @@ async def _list(options: StoreOptions, project: str | None) -> None:
         rows = [await _shown(service, one) for one in await service.webhooks.endpoints.all_of(issuers)]
     empty = "No webhook endpoints yet; make one: guestpass webhooks create --url https://example.com/webhooks"
     show_table(rows, _COLUMNS, as_json=options.json, empty=empty)
+
+
+async def _enable(options: StoreOptions, endpoint_id: str, *, enabled: bool) -> None:
+    async with opened(options) as service:
+        issuer = await service.webhooks.endpoints.issuer_of(endpoint_id)
+        edit = Edit(actor=OPERATOR, issuer=issuer, endpoint_id=decoded(endpoint_id), enabled=enabled)
+        shown = await _shown(service, await service.webhooks.endpoints.edit(edit))
+    show(shown, as_json=options.json, text=f"{endpoint_id} is {shown['status']}.")
+
+
+async def _rotate(options: StoreOptions, endpoint_id: str, overlap_seconds: int) -> None:
+    async with opened(options) as service:
+        issuer = await service.webhooks.endpoints.issuer_of(endpoint_id)
+        new = await service.webhooks.endpoints.rotate(
+            issuer, endpoint_id, actor=OPERATOR, overlap_seconds=overlap_seconds
+        )
+        shown = {**await _shown(service, new.described), "secret": new.secret}
+    older = f"older ones sign too for {overlap_seconds} s" if overlap_seconds else "no other signs"
+    text = f"{new.secret}\n\nThe new secret of {endpoint_id} is shown this once; {older}."
+    show(shown, as_json=options.json, text=text)
+
+
+async def _delete(options: StoreOptions, endpoint_id: str) -> None:
+    async with opened(options) as service:
+        issuer = await service.webhooks.endpoints.issuer_of(endpoint_id)
+        deleted = await service.webhooks.endpoints.delete(issuer, endpoint_id, actor=OPERATOR)
+    shown = msgspec.to_builtins(api.DeletedView(endpoint_id, times.of_seconds(deleted.deleted_at or 0)))
+    show(shown, as_json=options.json, text=f"{endpoint_id} is deleted.")
 
 
 async def _deliveries(options: StoreOptions, endpoint_id: str) -> None:

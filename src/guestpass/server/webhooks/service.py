@@ -29,17 +29,8 @@ from guestpass.server.webhooks.model import (
 from guestpass.server.webhooks.secrets import SEALED_WEBHOOK_SECRETS
 
 __all__ = [
-    "SEALED_WEBHOOK_SECRETS",
-    "WORD",
-    "AuditLog",
-    "Delivery",
-    "Described",
-    "Edit",
-    "Endpoint",
-    "MadeSecret",
-    "NewEndpoint",
-    "Webhooks",
-    "WhyDisabled",
+    "SEALED_WEBHOOK_SECRETS", "WORD", "AuditLog", "Delivery", "Described", "Edit", "Endpoint", "MadeSecret", "NewEndpoint",
+    "Webhooks", "WhyDisabled", "decoded",
 ]  # fmt: skip
 
 
@@ -134,7 +125,7 @@ class Webhooks:
         """Return the number of the issuer that an endpoint is of: for the operator. Raises: NotFound."""
         target = decoded(endpoint_id)
         for endpoint in await self._store.read(sql.all_of_them):
-            if endpoint.id == target:
+            if endpoint.id == target and endpoint.deleted_at is None:
                 return endpoint.issuer
         raise NotFound(NO_SUCH_ENDPOINT)
 
