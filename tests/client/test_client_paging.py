@@ -1,5 +1,7 @@
 """Lists are one iterator, however many pages the server makes of them."""
 
+from datetime import UTC, datetime
+
 import pytest
 from scripted_service import LISTED, Host, refusal, reply
 
@@ -70,3 +72,23 @@ def test_a_page_that_stays_refused_raises_in_the_loop(host, service):
     service.will(page("a", then="c1"), refusal(429, "RATE_LIMITED"))
     with pytest.raises(RateLimited):
         host.all(lambda gp: gp.sessions.list())
+
+
+def test_what_was_done_is_one_typed_iterator(host, service):
+    told = {
+        "id": "evt_01jd9x3m5n7p8q9r0s1t2v3w4x", "action": "session.revoked", "actor": "session", "targets": ["sess_a"],
+        "at": "2026-11-21T10:00:00.125Z", "requestId": None, "detail": {"scope": "session", "new": 1}, "personal": None,
+    }  # fmt: skip
+    pages = [
+        {"data": [told], "nextCursor": "c1"},
+        {"data": [told | {"personal": {"network": "n"}}], "nextCursor": None},
+    ]
+    service.will(*(reply(200, each) for each in pages))
+    found = host.all(lambda gp: gp.audit_events.list(action="session.revoked", target="sess_a", limit=1))
+    assert [request.url.raw_path.decode() for request in service.requests] == [
+        "/v1/audit-events?action=session.revoked&target=sess_a&limit=1",
+        "/v1/audit-events?action=session.revoked&target=sess_a&limit=1&cursor=c1",
+    ]
+    assert found[0].at == datetime(2026, 11, 21, 10, 0, 0, 125_000, tzinfo=UTC)
+    assert (found[0].targets, found[0].detail["scope"], found[0].personal) == (["sess_a"], "session", None)
+    assert found[1].personal == {"network": "n"}

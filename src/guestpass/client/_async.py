@@ -49,6 +49,7 @@ class AsyncGuestpass:
         self.customers = AsyncCustomers(self._caller)
         self.users = AsyncUsers(self._caller)
         self.api_keys = AsyncApiKeys(self._caller)
+        self.audit_events = AsyncAuditEvents(self._caller)
         self.auth = AsyncAuth(self._caller)
 
     @property
@@ -236,6 +237,17 @@ class AsyncApiKeys:
     async def revoke(self, id: str, *, keep_sessions: bool = False) -> results.ApiKey:
         """End a key for good and, unless ``keep_sessions``, every session that it minted. Raises: NotFound."""
         return await self._caller.call(requests.revoke_api_key(id, keep_sessions=keep_sessions))
+
+
+class AsyncAuditEvents:
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    def list(
+        self, *, action: str | None = None, target: str | None = None, limit: int | None = None
+    ) -> AsyncIterator[results.AuditEvent]:
+        """As :meth:`AuditEvents.list`, for ``async for``."""
+        return self._caller.pages(requests.list_audit_events(action=action, target=target, limit=limit))
 
 
 class AsyncAuth:

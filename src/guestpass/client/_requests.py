@@ -215,6 +215,13 @@ def logout(
     return Plan("POST", path, results.Logout, body, changes=True)
 
 
+def list_audit_events(
+    *, action: str | None, target: str | None, limit: int | None
+) -> Plan[results.Page[results.AuditEvent]]:
+    query = query_of({"action": action, "target": target, "limit": limit})
+    return Plan("GET", "/v1/audit-events", results.Page[results.AuditEvent], query=query)
+
+
 def list_anomalies(*, limit: int | None) -> Plan[results.Page[results.Anomaly]]:
     return Plan("GET", "/v1/auth/anomalies", results.Page[results.Anomaly], query=query_of({"limit": limit}))
 

@@ -63,6 +63,7 @@ class Guestpass:
         self.customers = Customers(self._caller)
         self.users = Users(self._caller)
         self.api_keys = ApiKeys(self._caller)
+        self.audit_events = AuditEvents(self._caller)
         self.auth = Auth(self._caller)
 
     @property
@@ -293,6 +294,19 @@ class ApiKeys:
     def revoke(self, id: str, *, keep_sessions: bool = False) -> results.ApiKey:
         """End a key for good and, unless ``keep_sessions``, every session that it minted. Raises: NotFound."""
         return self._caller.call(requests.revoke_api_key(id, keep_sessions=keep_sessions))
+
+
+class AuditEvents:
+    """Who did what in your project and environment; your key needs ``read``."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self, *, action: str | None = None, target: str | None = None, limit: int | None = None
+    ) -> Iterator[results.AuditEvent]:
+        """Iterate over events that fit every filter given, the newest first. ``limit`` is the size of a page."""
+        return self._caller.pages(requests.list_audit_events(action=action, target=target, limit=limit))
 
 
 class Auth:

@@ -252,6 +252,27 @@ class Logout(Struct, frozen=True, kw_only=True, rename="camel"):
     tokens_revoked: int | None
 
 
+class AuditEvent(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An act that matters for security.
+
+    Attributes:
+        action: Like ``session.revoked``; later servers may add words.
+        actor: The id of the API key, ``command line``, ``system``, ``restore``, or ``session``: its own token.
+        targets: Ids of what it was done to.
+        detail: What else there is to know, as the service says it: camelCase names, times as text.
+        personal: What names a person, by field, like ``externalUserId``; None once it was erased.
+    """
+
+    id: str
+    action: str
+    actor: str
+    targets: list[str]
+    at: Instant
+    detail: dict[str, Any]
+    request_id: str | None = None
+    personal: dict[str, str] | None = None
+
+
 class Anomaly(Struct, frozen=True, kw_only=True, rename="camel"):
     """A refresh that was odd.
 
