@@ -34,8 +34,8 @@ def anomalies_of(recent: bytes, refresh: Refresh, *, last_ms: int) -> list[Anoma
 def _rate(recent: bytes, refresh: Refresh) -> Anomaly | None:
     """One in a row of too many: the first that is over. Tabs that get the same successor do not count."""
     since = refresh.at_ms - RATE_MS
-    if not refresh.rotated or not reaches(recent, RATE_MAX, since):
-        return None
+    if not refresh.rotated or not reaches(recent, RATE_MAX, since) or reaches(recent, RATE_MAX + 1, since):
+        return None  # too few; or so many that it was told before
     counted = [one.at_ms for one in read(recent) if one.rotated and one.at_ms > since]
     if len(counted) != RATE_MAX:
         return None
