@@ -123,15 +123,19 @@ function failed(error: unknown, requestId: string): Answer {
   return refusal('INTERNAL_ERROR', 500, requestId, 'Something broke; the log of this site has it.')
 }
 
-/** A whole user record would hand its every field to the service, and a misspelt limit would be no limit. */
 function checked(user: SessionUser): SessionUser {
+  checkFields(user, FIELDS)
+  return user
+}
+
+/** A whole user record would hand its every field to the service, and a misspelt limit would be no limit. */
+export function checkFields<T extends object>(user: T, fields: Readonly<Record<keyof T, true>>): void {
   for (const name of Object.keys(user)) {
-    if (Object.hasOwn(FIELDS, name)) continue
+    if (Object.hasOwn(fields, name)) continue
     throw new TypeError(
-      `getUser returned an unknown field "${name}"; return null or { ${Object.keys(FIELDS).join(', ')} }`,
+      `getUser returned an unknown field "${name}"; return null or { ${Object.keys(fields).join(', ')} }`,
     )
   }
-  return user
 }
 
 /** Next.js steers by throwing errors with a `digest` (redirects, "this page is dynamic"); swallowed, its build breaks. */

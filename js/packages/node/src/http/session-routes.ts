@@ -12,7 +12,7 @@ import {
 } from '../host/routes.js'
 import { requestIdOf } from './answer.js'
 import { addressOf, answerTo, headerOf, type Incoming, incomingOf, methodOf } from './frameworks.js'
-import { isForTheFramework, type SessionRoute, VARY } from './session-route.js'
+import { checkFields, isForTheFramework, type SessionRoute, VARY } from './session-route.js'
 
 /** Who is signed in: what to log them in with. */
 export type LoginUser = LoginParams
@@ -97,18 +97,10 @@ function factsOf(incoming: Incoming): Facts {
   }
 }
 
-/**
- * A whole user record would hand its every field to the service, and a misspelt limit would be no limit. A lone surrogate
- * is written as U+FFFD wherever it goes, so that it could be somebody else.
- */
+/** A lone surrogate is written as U+FFFD wherever it goes, so that it could be somebody else. */
 function checked(user: LoginUser | null | undefined): LoginUser | null {
   if (!user) return null
-  for (const name of Object.keys(user)) {
-    if (Object.hasOwn(FIELDS, name)) continue
-    throw new TypeError(
-      `getUser returned an unknown field "${name}"; return null or { ${Object.keys(FIELDS).join(', ')} }`,
-    )
-  }
+  checkFields(user, FIELDS)
   const { externalUserId, externalOrganizationId = '' } = user
   for (const [name, id] of Object.entries({ externalUserId, externalOrganizationId })) {
     if (typeof id !== 'string' || /\p{Surrogate}/u.test(id))
