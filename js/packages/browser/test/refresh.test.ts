@@ -152,11 +152,11 @@ describe('body mode', () => {
     expect([server.shown.length, statusOf(client)]).toEqual([2, 'active'])
   })
 
-  test.each([true, false])('offline for hours: nobody is signed out (tab visible: %s)', async (visible) => {
+  test.each([true, false])('offline for an hour: nobody is signed out (tab visible: %s)', async (visible) => {
     const client = signedIn()
     world.online = false
     tab.setVisible(visible)
-    await world.clock.advance(3 * 3600)
+    await world.clock.advance(3600)
     world.online = true
     tab.setVisible(true)
     tab.tell('online')
