@@ -9,6 +9,7 @@ from test_http_refresh import DAY, GRACE, PAIR, claims_of, rows
 from test_http_standard import FORM, basic
 
 from engines import EVERY_ENGINE
+from world import World
 
 ENGINES = EVERY_ENGINE
 
@@ -71,6 +72,14 @@ class TestABackendThatKnowsTheSession:
         for body in ({}, {"refreshToken": ada.refresh_token, "sessionId": ada.id}):
             assert (await world.host.post("/v1/auth/refresh", body)).status in (400, 401)
         assert (await world.http.post("/v1/auth/refresh", {})).code == "VALIDATION_ERROR"
+
+
+async def test_what_a_backend_is_given_counts_as_a_mint_of_its_key_and_a_browsers_refresh_does_not():
+    async with World.opened(mints_per_minute=3) as world:
+        ada = await world.login("ada")
+        assert [(await lend(world.host, ada.id)).status for _ in range(3)] == [200, 200, 429]
+        await ada.refresh()
+        assert (await world.host.post("/v1/auth/logout", {"everywhere": True, "externalUserId": "ada"})).status == 200
 
 
 class TestAnOAuthClient:

@@ -148,9 +148,8 @@ class Application:
         elif route.form is None and call.method not in SAFE_METHODS and await call.read() not in (b"", b"{}"):
             raise ValidationFailed("This request takes no body.", details=(Detail("", "must be empty"),))
         handler = route.handler if call.method in SAFE_METHODS else self._idempotency.handler(call, route)
-        if route.bucket is None:
-            return await handler(call)
-        return await self._limits.answer(route.bucket, call, handler)
+        bucket = route.key_bucket if route.key_bucket and call.caller else route.bucket
+        return await handler(call) if bucket is None else await self._limits.answer(bucket, call, handler)
 
     def _admit(self, call: Exchange, key: ApiKey) -> None:
         """Raises: Forbidden where the key may not be used from where the call comes."""

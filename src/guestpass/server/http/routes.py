@@ -59,6 +59,7 @@ class Route:
         browser: Called from pages of other origins: answers carry CORS headers, never cookies.
         bucket: Whose limit a request counts against: that of its API key (``mints``), or of its client address (``browser``,
             ``refresh``). None: it is not limited, and neither are tokens that fail there, as where a proxy asks for everybody.
+        key_bucket: The same of a ``holder`` who has shown an API key, where it is another.
         note: What its reader must know beyond the shapes.
         codes: Error codes beyond those that every route of its kind can answer.
     """
@@ -81,6 +82,7 @@ class Route:
     media: str = "text/html"
     browser: bool = False
     bucket: Bucket | None = None
+    key_bucket: Bucket | None = None
     codes: tuple[str, ...] = ()
     note: str = ""
 

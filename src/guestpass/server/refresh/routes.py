@@ -104,7 +104,7 @@ class RefreshRoutes:
                   creates=Creates(LoggedIn, self.login_again),
                   codes=("INVALID_NOT_BEFORE", "CUSTOMER_BLOCKED", "JWT_CONFIGURATION_ERROR")),
             Route(method="POST", path="/v1/auth/refresh", handler=self.refresh, tag=tag, caller="holder", browser=True,
-                  bucket="refresh", summary="Give a new pair of tokens for a refresh token", body=api.RefreshRequest,
+                  bucket="refresh", key_bucket="mints", summary="Give a new pair of tokens for a refresh token", body=api.RefreshRequest,
                   answers={200: api.RefreshAnswer},
                   codes=("REFRESH_TOKEN_INVALID", "REFRESH_TOKEN_EXPIRED", "REFRESH_TOKEN_REVOKED",
                          "REFRESH_TOKEN_REUSED", "FORBIDDEN", "CUSTOMER_BLOCKED", "NOT_FOUND", "JWT_CONFIGURATION_ERROR"),
