@@ -124,7 +124,9 @@ async def test_the_key_comes_before_the_body(world):
 
 
 def sample(path):
-    word = {"customers": "cust", "api-keys": "key"}.get(path.split("/")[2] if path.count("/") > 1 else "", "sess")
+    word = {"customers": "cust", "api-keys": "key", "webhook-endpoints": "we"}.get(
+        path.split("/")[2] if path.count("/") > 1 else "", "sess"
+    )
     return path.replace("{id}", f"{word}_01q3dcbd00fkhb236cvbnzk61r")
 
 
@@ -145,6 +147,17 @@ NEEDS = {
     ("POST", "/v1/api-keys/{id}"): "manage",
     ("POST", "/v1/api-keys/{id}/rotate"): "manage",
     ("POST", "/v1/api-keys/{id}/revoke"): "manage",
+    ("POST", "/v1/auth/login"): "mint",
+    ("GET", "/v1/auth/anomalies"): "read",
+    ("GET", "/v1/audit-events"): "read",
+    ("GET", "/v1/webhook-endpoints"): "read",
+    ("POST", "/v1/webhook-endpoints"): "manage",
+    ("GET", "/v1/webhook-endpoints/{id}"): "read",
+    ("POST", "/v1/webhook-endpoints/{id}"): "manage",
+    ("DELETE", "/v1/webhook-endpoints/{id}"): "manage",
+    ("POST", "/v1/webhook-endpoints/{id}/rotate"): "manage",
+    ("GET", "/v1/webhook-endpoints/{id}/deliveries"): "read",
+    ("POST", "/v1/webhook-endpoints/{id}/resend"): "manage",
 }
 BODIES = {
     "/v1/session-tokens": {"externalUserId": "ada"},
@@ -154,6 +167,10 @@ BODIES = {
     "/v1/users/revoke": {"externalUserId": "ada"},
     "/v1/api-keys": {"name": "backend"},
     "/v1/api-keys/{id}": {"name": "renamed"},
+    "/v1/auth/login": {"externalUserId": "ada"},
+    "/v1/webhook-endpoints": {"url": "https://hooks.example.com/guestpass"},
+    "/v1/webhook-endpoints/{id}": {"enabled": True},
+    "/v1/webhook-endpoints/{id}/resend": {"eventId": "evt_01q3dcbd00fkhb236cvbnzk61r"},
 }
 
 

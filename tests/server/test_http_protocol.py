@@ -164,7 +164,16 @@ async def test_a_store_that_is_away_is_503_on_every_route_that_needs_it(world):
     ada, grace = await world.mint("ada"), await world.login("grace")
     await world.http.get("/openapi.json")
     world.clock.advance(seconds=2)
-    bodies = {"/v1/auth/refresh": {"refreshToken": grace.refresh_token}, "/v1/auth/logout": {"refreshToken": grace.refresh_token}, "/v1/session-tokens": {"externalUserId": "ada"}, "/v1/sessions/revoke": {"all": True}, "/v1/tokens/verify": {"token": ada.token}, "/v1/users/revoke": {"externalUserId": "ada"}}  # fmt: skip
+    refresh = {"refreshToken": grace.refresh_token}
+    bodies = {
+        "/v1/auth/refresh": refresh,
+        "/v1/auth/logout": refresh,
+        "/v1/session-tokens": {"externalUserId": "ada"},
+        "/v1/sessions/revoke": {"all": True},
+        "/v1/tokens/verify": {"token": ada.token},
+        "/v1/users/revoke": {"externalUserId": "ada"},
+    }
+    forms = {"/oauth/token": f"grant_type=refresh_token&refresh_token={grace.refresh_token}"}
     with world.store.away():
         for route in world.app.routes.routes:
             if route.caller == "anyone":
@@ -173,7 +182,7 @@ async def test_a_store_that_is_away_is_503_on_every_route_that_needs_it(world):
             path = route.path.format(id=ada.id, environment="test", project="default", operation="-")
             method = "GET" if route.method == ANY_METHOD else route.method
             if route.form is not None:
-                form, headers = f"token={ada.token}".encode(), [("content-type", FORM_TYPE)]
+                form, headers = forms.get(path, f"token={ada.token}").encode(), [("content-type", FORM_TYPE)]
                 reply = await world.http.request(method, path, body=form, bearer=world.host.secret, headers=headers)
             else:
                 reply = await world.http.request(method, path, json=bodies.get(path), bearer=secret)
