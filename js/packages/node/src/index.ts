@@ -1,4 +1,5 @@
 export type { ApiKeyList, ApiKeys } from './client/api-keys.js'
+export type { AuditEventList, AuditEvents } from './client/audit-events.js'
 export type { AnomalyList, Auth } from './client/auth.js'
 export { Guestpass } from './client/guestpass.js'
 export type * from './client/model.js'

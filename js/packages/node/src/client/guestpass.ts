@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { type HostProofs, hostProofs } from '../host/proofs.js'
 import { ApiKeys } from './api-keys.js'
+import { AuditEvents } from './audit-events.js'
 import { Auth } from './auth.js'
 import type { CreateSessionTokenParams, Environment, RevokedSessionToken, SessionToken } from './model.js'
 import { Customers, Sessions, SessionTokens, Tokens, Users } from './resources.js'
@@ -28,6 +29,7 @@ export class Guestpass {
   readonly customers: Customers
   readonly users: Users
   readonly apiKeys: ApiKeys
+  readonly auditEvents: AuditEvents
   readonly auth: Auth
 
   /**
@@ -45,6 +47,7 @@ export class Guestpass {
     this.customers = new Customers(transport)
     this.users = new Users(transport)
     this.apiKeys = new ApiKeys(transport)
+    this.auditEvents = new AuditEvents(transport)
     this.auth = new Auth(transport)
     const proofs = (earlier: readonly string[]) => hostProofs(settings.secretKey, earlier)
     Object.defineProperty(this, PROOFS, { value: proofs })

@@ -88,6 +88,30 @@ export interface Logout {
   readonly tokensRevoked: number | null
 }
 
+/** An act that matters for security. Later servers may add words to `action`. */
+export interface AuditEvent {
+  readonly id: string
+  readonly action: string
+  /** The id of the API key, `command line`, `system`, `restore`, or `session`: its own token. */
+  readonly actor: string
+  /** Ids of what it was done to. */
+  readonly targets: readonly string[]
+  readonly at: Date
+  readonly requestId: string | null
+  readonly detail: Readonly<Record<string, unknown>>
+  /** What names a person, by field; `null` once it was erased. */
+  readonly personal: Readonly<Record<string, string>> | null
+}
+
+export interface ListAuditEventsParams {
+  /** Like `session.revoked`. */
+  action?: string | undefined
+  /** An id that an event names. */
+  target?: string | undefined
+  /** Events in one page: 1 to 100, 20 by default. */
+  limit?: number | undefined
+}
+
 /** Later servers may add words. */
 export type AnomalyKind = 'reuse' | 'rate' | 'origin' | 'pause' | (string & {})
 /** Later servers may add words. */
