@@ -10,8 +10,8 @@ from guestpass.core import ids
 from guestpass.server.api_keys.service import OPERATOR
 from guestpass.server.audit.feed import Feed, SealedEvent
 from guestpass.server.storage.sealing import Sealer
+from guestpass.server.webhooks.attempts import Received
 from guestpass.server.webhooks.dispatching import BOUNDS, Dispatching
-from guestpass.server.webhooks.posting import Received
 from guestpass.server.webhooks.sending import Sending
 from guestpass.server.webhooks.service import Webhooks
 from world import MASTER_KEY

@@ -12,10 +12,10 @@ from guestpass.core import ids
 from guestpass.core.webhooks.schedule import ATTEMPTS_MAX
 from guestpass.errors import Unavailable
 from guestpass.server.api_keys.service import OPERATOR
+from guestpass.server.webhooks.attempts import Received
 from guestpass.server.webhooks.dispatching import EVENTS_AT_ONCE, Bounds
-from guestpass.server.webhooks.posting import Received
 from guestpass.server.webhooks.sending import LEASE_MS, TO_ONE_MAX
-from webhooks.rig import OTHER_URL, REVOKED, URL, Log, Server
+from webhooks.rig import OTHER_URL, REVOKED, URL, WAIT_SECONDS, Log, Server
 
 ENGINES = EVERY_ENGINE
 DAY = 86_400
@@ -297,6 +297,23 @@ async def test_a_fault_in_following_the_log_holds_up_no_delivery(world):
     await server.receivers.until(2)
     await server.sending.stop()
     assert "webhooks_failed" in {line["event"] for line in world.log_lines}
+
+
+async def test_a_sender_ends_though_a_delivery_ends_at_the_same_moment(server):
+    """What wakes it must not hide that it was asked to stop."""
+    await server.endpoint()
+    for _ in range(20):
+        answered = server.receivers.answers[URL] = asyncio.get_running_loop().create_future()
+        server.log.seal(server.issuer)
+        posted = len(server.receivers.posted)
+        server.sending.start()
+        await server.receivers.until(posted + 1)
+        (task,) = server.sending._under_way
+        task.add_done_callback(lambda _: server.sending._task and server.sending._task.cancel())
+        answered.set_result(204)
+        async with asyncio.timeout(WAIT_SECONDS):
+            await asyncio.wait([server.sending._task])
+        await server.sending.stop()
 
 
 # Disabled

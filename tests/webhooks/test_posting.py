@@ -8,7 +8,8 @@ from ipaddress import ip_address
 import pytest
 
 from guestpass.core.webhooks import destination
-from guestpass.server.webhooks.posting import Posting, Received, UnknownHost, resolve
+from guestpass.server.webhooks.attempts import Received
+from guestpass.server.webhooks.posting import Posting, UnknownHost, resolve
 from webhooks.receivers import Authority, Network, Receiver, answer
 
 PUBLIC = "93.184.216.34"

@@ -66,9 +66,8 @@ from guestpass.server.storage.store import Answer, Locks, Query, Store, Transact
 from guestpass.server.tally import Tally
 from guestpass.server.webhooks.dispatching import Dispatching
 from guestpass.server.webhooks.listening import Listening
-from guestpass.server.webhooks.posting import Posting
 from guestpass.server.webhooks.routes import WebhookRoutes
-from guestpass.server.webhooks.sending import Sending
+from guestpass.server.webhooks.sending import Outgoing, Sending
 from guestpass.server.webhooks.service import SEALED_WEBHOOK_SECRETS, Webhooks
 from guestpass.server.webhooks.wishes import Wishes
 
@@ -125,7 +124,7 @@ class Service:
 
     def listening(self, issuer: Issuer, events: tuple[str, ...]) -> Listening:
         """Return what follows the events of an issuer, for ``guestpass webhooks listen``."""
-        return Listening(self.store, audit_feed, Posting(), self.clock, issuer=issuer, events=events)
+        return Listening(self.store, audit_feed, Outgoing(), self.clock, issuer=issuer, events=events)
 
     async def close(self) -> None:
         await self.jobs.stop()
@@ -370,7 +369,7 @@ def _webhooks(store: Store, sealer: Sealer, issuers: Issuers, clock: Clock, entr
         Wishes(local_allowed=local),
         Webhooks(store, audit_feed, sealer, clock, entropy),
         dispatching,
-        Sending(store, sealer, dispatching.dispatch, Posting(), clock, entropy, local_allowed=local),
+        Sending(store, sealer, dispatching.dispatch, Outgoing(), clock, entropy, local_allowed=local),
     )
 
 

@@ -11,9 +11,9 @@ from guestpass.server.audit.feed import SealedEvent
 from guestpass.server.clock import Clock
 from guestpass.server.projects.service import Issuer
 from guestpass.server.storage.store import Store
+from guestpass.server.webhooks.attempts import Post, Received
 from guestpass.server.webhooks.bodies import body_of
 from guestpass.server.webhooks.model import MINTED, AuditLog
-from guestpass.server.webhooks.posting import Post, Received
 from guestpass.server.webhooks.signing import headers_of
 
 EVENTS_AT_ONCE = 100

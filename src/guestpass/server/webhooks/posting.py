@@ -15,32 +15,18 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import ip_address
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import httpcore2
 
 from guestpass.core.webhooks.destination import Destination, IpAddress, fault_of_ip
+from guestpass.server.webhooks.attempts import Headers, Received
 
 CONNECT_SECONDS = 5.0  # to resolve, and to connect; as long again for TLS
 TOTAL_SECONDS = 15.0
 ANSWER_BYTES_MAX = 4096  # are read, for the receiver's sake, and dropped
 
-Error: TypeAlias = Literal[
-    "timeout", "unknown_host", "refused_address", "connection_failed", "tls_failed", "bad_answer"
-]
-Headers: TypeAlias = Sequence[tuple[str, str]]
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[IpAddress]]]
-
-
-class Received(NamedTuple):
-    """What a receiver answered: ``status`` and ``retry_after`` as they came, or ``error``, why nothing did."""
-
-    status: int | None
-    retry_after: str | None = None
-    error: Error | None = None
-
-
-Post: TypeAlias = Callable[[Destination, Headers, bytes], Awaitable[Received]]
 
 
 class RefusedAddress(Exception):

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import structlog
 
 from guestpass.core.webhooks import destination, schedule
+from guestpass.core.webhooks.destination import Destination
 from guestpass.core.webhooks.schedule import Outcome
 from guestpass.errors import GuestpassError
 from guestpass.server.clock import Clock, Entropy
@@ -23,8 +24,8 @@ from guestpass.server.projects.model import environment_of
 from guestpass.server.storage.sealing import Sealer
 from guestpass.server.storage.store import Locks, Store, Transaction
 from guestpass.server.webhooks import changes, queue, secrets, sql
+from guestpass.server.webhooks.attempts import Headers, Post, Received
 from guestpass.server.webhooks.model import Delivery, Endpoint, Secret
-from guestpass.server.webhooks.posting import Post, Received
 from guestpass.server.webhooks.signing import headers_of
 
 LEASE_MS = 30_000  # longer than an attempt can take, with its commits
@@ -62,6 +63,20 @@ class _Answered(NamedTuple):
     attempt: Attempt
     received: Received
     chance: float
+
+
+class Outgoing:
+    """Posts over the network: see ``posting``."""
+
+    def __init__(self) -> None:
+        self._post: Post | None = None
+
+    async def __call__(self, destination: Destination, headers: Headers, body: bytes) -> Received:
+        if self._post is None:
+            from guestpass.server.webhooks.posting import Posting  # noqa: PLC0415 - a client that commands do without
+
+            self._post = Posting()
+        return await self._post(destination, headers, body)
 
 
 class Sending:
@@ -130,7 +145,8 @@ class Sending:
                 self._under_way[task] = attempt.endpoint.failing_since_ms is not None
                 task.add_done_callback(self._done)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):  # wait_for of 3.11 can lose a cancellation (gh-86296)
+                    await self._woken.wait()
 
     async def _guarded(self, work: Coroutine[Any, Any, Result]) -> Result | None:
         """Do something; a store that does not answer, and a fault of ours, are told, and tried again later."""

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from standardwebhooks import Webhook
 
-from guestpass.server.webhooks.posting import Headers
+from guestpass.server.webhooks.attempts import Headers
 
 _AGENT = f"Guestpass/{version('guestpass')}"
 
