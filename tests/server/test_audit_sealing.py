@@ -157,6 +157,26 @@ async def test_issuers_without_news_are_not_looked_at(world):
     await check_whole(world)
 
 
+async def test_what_is_minted_after_the_clock_went_back_is_sealed_too(world):
+    """The edge stands ahead of it for an hour."""
+    await world.mint("ada")
+    await world.service.audit.sealing.seal()
+    world.clock.advance(seconds=3_600)
+    await world.mint("ada")
+    await world.service.audit.sealing.seal()
+    world.clock.advance(seconds=70)
+    await world.mint("ada")
+    await world.service.audit.sealing.seal()
+    world.clock.advance(seconds=-3_000)
+    for user in ("bob", "cy"):
+        await world.host.end(await world.mint(user))
+        assert (await world.service.audit.checking.verify()).faults == [], "what waits is not taken for what was added"
+        assert await world.service.audit.sealing.seal() == 2
+        world.clock.advance(seconds=1_000)
+    await check_whole(world)
+    assert (await world.service.audit.checking.verify()).faults == []
+
+
 async def test_servers_that_seal_at_once_seal_one_after_the_other(world):
     """Whoever reads while another writes finds that his batch no longer follows."""
     await world.mint("ada")

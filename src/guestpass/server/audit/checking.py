@@ -210,7 +210,8 @@ async def _bounds(tx: Transaction, source: Source, oldest: Batch) -> tuple[bytes
         low_ms = oldest.sealed_at_ms + WINDOW_MS
     else:
         low_ms = 0 if source.number == STORE else await begins_ms(tx)
-    return ids.first_of(low_ms), ids.first_of(await edge_ms(tx, source.number))
+    high_ms = min(await edge_ms(tx, source.number), await tx.now_ms() - WINDOW_MS)  # where the clock was set back
+    return ids.first_of(low_ms), ids.first_of(max(0, high_ms))
 
 
 async def _unsealed(tx: Transaction, source: Source, low: bytes, high: bytes) -> tuple[list[bytes], list[Fault]]:

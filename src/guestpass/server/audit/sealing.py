@@ -120,7 +120,7 @@ class Sealing:
         last = await batches.last(tx)
         if last is not None and last.sealer != self._sealer and 0 <= now_ms - last.sealed_at_ms < HELD_MS:
             return None
-        names, low = await projects.issuer_names(tx), await _lows(tx)
+        names, low = await projects.issuer_names(tx), await _lows(tx, now_ms)
         look = _Look(last, await erasures(tx), now_ms, [])
         for number in numbers:
             room = self._leaves_max - look.size
@@ -134,19 +134,19 @@ class Sealing:
 
 async def _due(tx: Transaction) -> list[int]:
     """Return the sources that may have something new: of most issuers nothing was minted lately."""
-    low = await _lows(tx)
+    low = await _lows(tx, await tx.now_ms())
     return [STORE, *(issuer for issuer, newest in await minted.newest(tx) if newest >= ids.first_of(low(issuer)))]
 
 
-async def _lows(tx: Transaction) -> Callable[[int], int]:
-    """Return what gives the edge of each source."""
+async def _lows(tx: Transaction, now_ms: int) -> Callable[[int], int]:
+    """Return what gives the edge of each source; an earlier one while the clock stands before it, since it was set back."""
     edges, begins = await sql.edges(tx), await begins_ms(tx)
-    return lambda source: edges.get(source, 0 if source == STORE else begins)
+    return lambda source: min(edges.get(source, 0 if source == STORE else begins), now_ms - WINDOW_MS)
 
 
 async def _find(tx: Transaction, source: Source, low_ms: int, now_ms: int, names: Names, room: int) -> _Found:
     """Find up to ``room`` rows of a source that no batch holds, oldest first."""
-    low = ids.first_of(low_ms)
+    low = ids.first_of(max(0, low_ms))
     sealed = SealedIds(await batches.sealed_ids(tx, source.number, low))
     start = ids.first_of(max(low_ms, now_ms - RECENT_MS))
     expected = sealed.count(low, start)
