@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from guestpass.core.revocation.cutoff import CutKind, Ending
 
 NOBODY_IN_PARTICULAR = b""  # the subject of a cut of the kind ``all``
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """``key``: a customer's id, an organization's key, an API key's id, or empty for all."""
 
     kind: CutKind
@@ -20,8 +20,7 @@ class Subject:
 ALL = Subject("all")
 
 
-@dataclass(frozen=True, slots=True)
-class SubjectsOfSession:
+class SubjectsOfSession(NamedTuple):
     """All that a cut could name of one session."""
 
     customer_id: bytes
