@@ -87,6 +87,17 @@ async def test_mints_and_revokes_count_once_they_are_committed(world):
     assert not await bob.lives()
 
 
+async def test_a_refresh_counts_as_rotated_and_the_same_one_again_as_replayed(world):
+    first = (await world.login("ada")).refresh_token
+    for _ in range(3):
+        assert (await world.http.post("/v1/auth/refresh", {"refreshToken": first})).status == 200
+    assert (await world.http.post("/v1/auth/refresh", {"refreshToken": "nonsense"})).status == 401
+    samples = await scraped(world)
+    assert samples["guestpass_refreshes_total", "environment=test", "outcome=rotated"] == 1
+    assert samples["guestpass_refreshes_total", "environment=test", "outcome=replayed"] == 2
+    assert samples["guestpass_refusals_total", "code=REFRESH_TOKEN_INVALID"] == 1
+
+
 async def test_acts_that_are_committed_together_are_one_group(world):
     await world.mint("ada")  # the first one waits for keys to be read, and makes the others come one by one
     before = await scraped(world)

@@ -34,6 +34,7 @@ OUTCOMES = (
 _REQUEST_BOUNDS = tuple(int(ms * 1_000_000) for ms in (0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000))
 _GROUP_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 REVOKES = ("session", "cut")
+REFRESH_OUTCOMES = ("rotated", "replayed")
 DELIVERY_OUTCOMES = ("delivered", "retried", "failed")
 
 Row = memoryview  # of format Q
@@ -72,6 +73,10 @@ MINTS = Metric(
     name="guestpass_mints", help="Sessions that were minted and committed.",
     labels=("environment", "format"), series=tuple(product(ENVIRONMENTS, ("jwt", "opaque"))),
 )  # fmt: skip
+REFRESHES = Metric(
+    name="guestpass_refreshes", help="Refresh tokens that got a successor: rotated, or shown again and replayed.",
+    labels=("environment", "outcome"), series=tuple(product(ENVIRONMENTS, REFRESH_OUTCOMES)),
+)  # fmt: skip
 REVOKED = Metric(
     name="guestpass_revokes", help="Acts that ended sessions: one session, or all below a cut.",
     labels=("what",), series=tuple((what,) for what in REVOKES),
@@ -96,7 +101,7 @@ DELIVERY_AGE = Metric(
     name="guestpass_webhook_queue_age_seconds", help="For how long the delivery has been due that waits longest.",
     kind="gauge", is_of_the_store=True,
 )  # fmt: skip
-_OF_EVERY_SERVER = (MINTS, REVOKED, GROUP_SIZE, COMMIT_WAIT, QUEUE, STORE_ERRORS, DELIVERIES, DELIVERY_AGE)
+_OF_EVERY_SERVER = (MINTS, REFRESHES, REVOKED, GROUP_SIZE, COMMIT_WAIT, QUEUE, STORE_ERRORS, DELIVERIES, DELIVERY_AGE)
 _FIRST_FREE = 1  # slot 0 holds the process id
 
 
@@ -172,6 +177,9 @@ class Tally:
 
     def minted(self, environment: str, form: str) -> None:
         self._row[self._firsts[MINTS.name] + MINTS.series.index((environment, form))] += 1
+
+    def refreshed(self, environment: str, outcome: Literal["rotated", "replayed"]) -> None:
+        self._row[self._firsts[REFRESHES.name] + REFRESHES.series.index((environment, outcome))] += 1
 
     def revoked(self, what: Literal["session", "cut"]) -> None:
         self._row[self._firsts[REVOKED.name] + REVOKES.index(what)] += 1

@@ -39,12 +39,14 @@ class Refreshed(NamedTuple):
     Attributes:
         scope: What its access token may do.
         ends_at: Unix seconds: the end of the session, unless it is refreshed again.
+        rotated: Whether the token is new; else it was given before, and is given again.
     """
 
     row: SessionRow
     token: RefreshToken
     scope: str
     ends_at: int
+    rotated: bool
 
 
 class Lend(NamedTuple):

@@ -78,7 +78,8 @@ class Rotating:
         assert token is not None  # noqa: S101 - a replay derives the current token
         stands.renewal = stands.renewal._replace(recent=with_one_more(renewal.recent, refresh))
         row = stands.known.row
-        return Refreshed(row, token, operations.within(row.scope, stands.ceiling), stands.ends_at)
+        scope = operations.within(row.scope, stands.ceiling)
+        return Refreshed(row, token, scope, stands.ends_at, rotated=refresh.rotated)
 
     def _rotate(self, use: Use, stands: Standing, salts: Salts, now_ms: int) -> RefreshToken:
         number: int | None = salt_number(now_ms, use.settings.refresh_grace)

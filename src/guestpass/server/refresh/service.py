@@ -138,6 +138,7 @@ class Renewing:
         """
         signer = (await self._keyring.of(issuer)).signer  # before anything is written
         done = await self._store.write(self._rotating.act, use, riders)
+        self._store.tally.refreshed(issuer.environment, "rotated" if done.rotated else "replayed")
         granted = done.scope if scope is None else operations.within(operations.scope_of(scope.split()), done.scope)
         access = self._access.sign(done.row, issuer, signer, scope=granted, ends_at=done.ends_at)
         return Pair(done.row, access, done.token.text, done.ends_at)
