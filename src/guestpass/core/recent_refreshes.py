@@ -10,11 +10,10 @@ import struct
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from guestpass.core.callers.client_address import IpAddress
+from guestpass.core.callers.client_address import NETWORK_BITS, IpAddress
 
 RECENT_MAX = 11  # one more than may be made in the time that is watched
-_IPV4, _IPV6 = 4, 6
-NETWORK_BITS = {_IPV4: 24, _IPV6: 48}  # what is kept of an address: about a neighbourhood
+_IPV4 = 4
 _AGENT_BYTES = 6
 _NETWORK_BYTES = 7  # the version of the protocol, and the first bytes of the address
 _TIME_BYTES = 8

@@ -22,7 +22,7 @@ IpNetwork: TypeAlias = IPv4Network | IPv6Network
 HOPS_MAX = 16  # proxies before the one that calls us
 REMEMBERED_MAX = 8192  # addresses that need not be parsed again
 _TEXT_LENGTH_MAX = 64  # characters of one hop; what is longer is no address, and is not remembered
-_NETWORK_BITS = {4: 24, 6: 48}  # what is kept of an address: where from, and not who
+NETWORK_BITS = {4: 24, 6: 48}  # what is kept of an address: where from, and not who
 _IPV6_GROUP_BITS = 64  # what one household or machine is given (RFC 6177); within it anyone takes any address
 _HEADER = b"x-forwarded-for"
 _FORM = re.compile(  # some proxies add the port; an IPv6 address then stands in brackets (RFC 3986 section 3.2.2)
@@ -90,9 +90,10 @@ def networks_of(text: str) -> tuple[IpNetwork, ...]:
     return networks
 
 
+@lru_cache(REMEMBERED_MAX)
 def network_of(ip: IpAddress) -> str:
     """Return what is kept of an address: its network, ``192.0.2.0/24`` or ``2001:db8:7::/48``."""
-    return str(ip_network((ip, _NETWORK_BITS[ip.version]), strict=False))
+    return str(ip_network((ip, NETWORK_BITS[ip.version]), strict=False))
 
 
 def _parse(text: str) -> IpAddress | None:
