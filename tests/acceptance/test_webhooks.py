@@ -49,7 +49,9 @@ async def end_a_session_of(server, user):
 
 
 def endpoint_at(server, port):
-    words = ("webhooks", "create", "--url", f"http://127.0.0.1:{port}/hook", "--json")
+    # Of the rest, a new server's spare signing key comes whenever its housekeeping begins.
+    events = ("--events", "session.revoked")
+    words = ("webhooks", "create", "--url", f"http://127.0.0.1:{port}/hook", *events, "--json")
     return json.loads(run(*words, at=server.directory))
 
 
@@ -94,6 +96,17 @@ def start(started, words, environment, first_line):
     return program
 
 
+async def of_sessions(program, count):
+    """The next lines that tell of sessions; a spare signing key may be told of between them."""
+    lines = []
+    while len(lines) < count:
+        line = await asyncio.to_thread(program.stdout.readline)
+        assert line, "the program ended"
+        if "session." in line:
+            lines.append(line)
+    return lines
+
+
 async def test_listen_posts_every_event_to_the_example_on_ones_own_machine(server, started):
     secret = {"GUESTPASS_WEBHOOK_SECRET": f"whsec_{base64.b64encode(os.urandom(32)).decode()}"}
     port = stable_port()
@@ -101,11 +114,11 @@ async def test_listen_posts_every_event_to_the_example_on_ones_own_machine(serve
     words = ["webhooks", "listen", "--forward-to", f"http://localhost:{port}/hook", "--data-dir", server.directory]
     listen = start(started, [*GUESTPASS, *words], secret, "Events of the project default")
     session = await end_a_session_of(server, "ada")
-    told = {await asyncio.to_thread(example.stdout.readline) for _ in range(2)}
+    told = set(await of_sessions(example, 2))
     assert f"session.created {session} ada\n" in told
     (revoked,) = told - {f"session.created {session} ada\n"}
     assert revoked.startswith("session.revoked evt_")
-    lines = [await asyncio.to_thread(listen.stdout.readline) for _ in range(2)]
+    lines = await of_sessions(listen, 2)
     assert [line.split()[3] for line in lines] == ["204", "204"]
 
 
